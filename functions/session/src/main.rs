@@ -1,0 +1,28 @@
+//! `POST /sessions`: a guest's signed cookie.
+//!
+//! Safe to repeat: who brings a valid cookie keeps it.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use edge::{Guests, Problem};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    edge::serve("session", |settings| {
+        let guests = settings.guests();
+        Some(Router::new().route("/sessions", post(session)).with_state(Arc::new(guests?)))
+    })
+    .await
+}
+
+async fn session(State(guests): State<Arc<Guests>>, headers: HeaderMap) -> Result<Response, Problem> {
+    let session = guests.open(&headers)?;
+    let status = if session.is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, session).into_response())
+}

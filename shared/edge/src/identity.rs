@@ -1,0 +1,44 @@
+//! Who is asking: an account by its bearer token, or a guest by the cookie.
+
+use axum::http::{HeaderMap, Method};
+use sale::{IdSecret, IdempotencyKey, ReservationId, SaleId, Shopper, ShopperKind};
+
+use crate::bearer::Bearer;
+use crate::{Guests, Problem};
+
+/// Recognises shoppers, and names what is theirs.
+#[derive(Clone)]
+pub struct Shoppers {
+    pub(crate) bearer: Bearer,
+    pub(crate) guests: Guests,
+    pub(crate) ids: IdSecret,
+}
+
+impl Shoppers {
+    /// Who is asking. A bearer token goes before the cookie; a request with a cookie alone that changes
+    /// something must come from the site's own pages.
+    pub fn identify(&self, method: &Method, headers: &HeaderMap) -> Result<Shopper, Problem> {
+        if let Some(subject) = self.bearer.subject(headers)? {
+            return Ok(self.shopper(ShopperKind::Account, &subject));
+        }
+        if let Some(subject) = self.guests.subject(headers) {
+            self.guests.origin.check(method, headers)?;
+            return Ok(self.shopper(ShopperKind::Guest, &subject));
+        }
+        Err(Problem::unauthenticated(if self.guests.has_cookie(headers) {
+            "The guest's cookie is not valid any more. POST /sessions gives a new one."
+        } else {
+            "Send a bearer token, or the cookie of POST /sessions where the sale takes guests."
+        }))
+    }
+
+    /// The reservation that this shopper's key means in this sale.
+    #[must_use]
+    pub fn reservation(&self, sale: &SaleId, shopper: &Shopper, key: &IdempotencyKey) -> ReservationId {
+        self.ids.reservation(sale, &shopper.id, key)
+    }
+
+    fn shopper(&self, kind: ShopperKind, subject: &str) -> Shopper {
+        Shopper { id: self.ids.shopper(kind, subject), kind }
+    }
+}

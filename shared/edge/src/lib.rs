@@ -1,0 +1,42 @@
+//! Everything between HTTP and the domain: settings, identity, problems, logs, and the two front doors.
+//!
+//! Invariants:
+//! - No environment variable is read outside [`settings`](Settings); all faults are told at once.
+//! - Every request ends by its deadline, as an answer or a problem that says what to do next.
+//! - No text of an inner error reaches a body; it goes to the log, once.
+//! - Whatever is personal is bound to the shopper who has shown who they are.
+
+mod bearer;
+mod deadline;
+mod fields;
+mod gate;
+mod guest;
+mod idempotency;
+mod identity;
+mod json;
+mod log;
+mod merchant;
+mod origin;
+mod path;
+mod problem;
+mod problems;
+mod rate_limit;
+mod receipt;
+mod serve;
+mod settings;
+mod signing;
+
+pub use deadline::Within;
+pub use fields::{FieldFault, invalid_fields};
+pub use guest::{GuestSession, Guests};
+pub use idempotency::RequestKey;
+pub use identity::Shoppers;
+pub use json::Json;
+pub use merchant::Merchant;
+pub use path::{OrderPath, ReservationPath, SalePath, SkuPath};
+pub use problem::Problem;
+pub use problems::{Kind, PROBLEMS};
+pub use rate_limit::RateLimitHeaders;
+pub use receipt::Receipts;
+pub use serve::serve;
+pub use settings::{SETTINGS, Setting, Settings};

@@ -1,0 +1,99 @@
+//! Cancel: an order is flipped, its units and the shopper's count go, in one transaction.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::types::{Delete, TransactWriteItem, Update};
+use jiff::Timestamp;
+use sale::{Deadline, OrderId};
+
+use crate::item::{number, text, timestamp};
+use crate::record::{broken, failed_conditions};
+use crate::table::{KEY, order_key, shopper_key, unit_key};
+use crate::{Ledger, LedgerError, Order, OrderState};
+
+const CONFLICT_PAUSE: Duration = Duration::from_millis(15);
+
+/// What became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CancelOutcome {
+    /// It is cancelled, just now or before.
+    Cancelled(Order),
+    /// There is no such order.
+    OrderNotFound,
+}
+
+impl Ledger {
+    /// Cancels an order. Its units are free in the ledger at once; Redis is told by
+    /// [`sale::Stock::finish`] afterwards.
+    pub async fn cancel(
+        &self,
+        id: &OrderId,
+        cancelled_at: Timestamp,
+        deadline: Deadline,
+    ) -> Result<CancelOutcome, LedgerError> {
+        loop {
+            let Some(mut order) = self.order(id, deadline).await? else {
+                return Ok(CancelOutcome::OrderNotFound);
+            };
+            if order.state == OrderState::Cancelled {
+                return Ok(CancelOutcome::Cancelled(order));
+            }
+            let items = self.cancel_items(&order, cancelled_at).map_err(broken)?;
+            let write = self.client.transact_write_items().set_transact_items(Some(items));
+            match Self::within(deadline, write.send()).await? {
+                Ok(_) => {
+                    order.state = OrderState::Cancelled;
+                    order.cancelled_at = Some(cancelled_at);
+                    return Ok(CancelOutcome::Cancelled(order));
+                }
+                // Somebody else was faster, or is under way: read again what stands.
+                Err(error) => failed_conditions(error)?,
+            };
+            if deadline.remaining() <= CONFLICT_PAUSE {
+                return Err(LedgerError::OutcomeUnknown(None));
+            }
+            tokio::time::sleep(CONFLICT_PAUSE).await;
+        }
+    }
+
+    fn cancel_items(
+        &self,
+        order: &Order,
+        cancelled_at: Timestamp,
+    ) -> Result<Vec<TransactWriteItem>, BuildError> {
+        let flip = Update::builder()
+            .table_name(&self.table)
+            .key(KEY, text(order_key(&order.id)))
+            .update_expression("SET #state = :cancelled, cancelled_at = :at")
+            .condition_expression("#state = :confirmed")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":cancelled", text(OrderState::Cancelled.as_str()))
+            .expression_attribute_values(":confirmed", text(OrderState::Confirmed.as_str()))
+            .expression_attribute_values(":at", timestamp(cancelled_at))
+            .build()?;
+        let count = Update::builder()
+            .table_name(&self.table)
+            .key(KEY, text(shopper_key(&order.sale, &order.shopper)))
+            .update_expression("ADD n :minus_quantity")
+            .condition_expression("n >= :quantity")
+            .expression_attribute_values(":minus_quantity", number(-i64::from(order.quantity())))
+            .expression_attribute_values(":quantity", number(order.quantity()))
+            .build()?;
+        let mut items = vec![
+            TransactWriteItem::builder().update(flip).build(),
+            TransactWriteItem::builder().update(count).build(),
+        ];
+        for unit in &order.units {
+            let delete = Delete::builder()
+                .table_name(&self.table)
+                .key(KEY, text(unit_key(&order.sale, &order.sku, *unit)))
+                .condition_expression("#order = :order")
+                .expression_attribute_names("#order", "order")
+                .expression_attribute_values(":order", text(order.id.to_string()))
+                .build()?;
+            items.push(TransactWriteItem::builder().delete(delete).build());
+        }
+        Ok(items)
+    }
+}

@@ -1,0 +1,114 @@
+//! The handle on the table, and how a call to it can fail.
+
+use std::future::Future;
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_http_client::tls;
+use sale::Deadline;
+
+use crate::item::Malformed;
+
+const TIMEOUT_CONNECT: Duration = Duration::from_millis(1_000);
+const TIMEOUT_ATTEMPT: Duration = Duration::from_millis(2_500);
+
+/// The table. Cheap to clone.
+#[derive(Clone)]
+pub struct Ledger {
+    pub(crate) client: Client,
+    pub(crate) table: String,
+}
+
+/// Why a call has no outcome.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// Nothing was done; it is safe to try again.
+    #[error("the ledger refused: {code}")]
+    Refused {
+        /// The service's own code.
+        code: String,
+        /// What it said.
+        #[source]
+        cause: Cause,
+    },
+    /// It may have been done. The same request again tells.
+    #[error("the ledger did not answer in time")]
+    OutcomeUnknown(#[source] Option<Cause>),
+    /// An item is not what this version writes. Repeating does not help.
+    #[error("the ledger is not in order")]
+    Broken(#[source] Cause),
+}
+
+/// What lies beneath a [`LedgerError`], for the log.
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+impl LedgerError {
+    /// Whether it is certain that nothing was done.
+    #[must_use]
+    pub const fn is_not_done(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
+}
+
+impl From<Malformed> for LedgerError {
+    fn from(malformed: Malformed) -> Self {
+        Self::Broken(Box::new(malformed))
+    }
+}
+
+/// Codes that say: try again, nothing was done.
+const TRY_AGAIN: [&str; 5] = [
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingException",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+];
+
+impl<E> From<SdkError<E>> for LedgerError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    fn from(error: SdkError<E>) -> Self {
+        match error {
+            SdkError::ConstructionFailure(_) => Self::Broken(Box::new(error)),
+            SdkError::ServiceError(ref service) => {
+                let status = service.raw().status().as_u16();
+                match service.err().code() {
+                    Some(code) if TRY_AGAIN.contains(&code) => {
+                        Self::Refused { code: code.to_owned(), cause: Box::new(error) }
+                    }
+                    Some(_) if status < 500 => Self::Broken(Box::new(error)),
+                    _ => Self::OutcomeUnknown(Some(Box::new(error))),
+                }
+            }
+            _ => Self::OutcomeUnknown(Some(Box::new(error))),
+        }
+    }
+}
+
+impl Ledger {
+    /// The table of this name; endpoint, region and credentials come from the standard AWS variables.
+    /// Opens no connection.
+    pub async fn connect(table: String) -> Self {
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+            .build_https();
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(TIMEOUT_CONNECT)
+            .operation_attempt_timeout(TIMEOUT_ATTEMPT)
+            .build();
+        let config = aws_config::from_env().http_client(http).timeout_config(timeouts).load().await;
+        Self { client: Client::new(&config), table }
+    }
+
+    /// Awaits a call to the service, but not beyond the deadline.
+    pub(crate) async fn within<T, E>(
+        deadline: Deadline,
+        call: impl Future<Output = Result<T, SdkError<E>>>,
+    ) -> Result<Result<T, SdkError<E>>, LedgerError> {
+        tokio::time::timeout(deadline.remaining(), call).await.map_err(|_| LedgerError::OutcomeUnknown(None))
+    }
+}

@@ -1,0 +1,55 @@
+//! Load: Redis is brought up to what the ledger says of a sale. Safe to repeat at any point.
+
+use sale::{ChangeOutcome, Deadline, Sale, SaleId, Stock, StockError};
+
+use crate::confirm::PurchaseError;
+use crate::{Ledger, SaleRecord, StoreOutcome};
+
+impl Ledger {
+    /// Loads a sale that Redis has never had, brings its present version into force, and applies
+    /// restocks that are pending. `None` where the ledger has no such sale.
+    ///
+    /// A sale is loaded as new only while its epoch is 0. The epoch is raised after Redis has the stock
+    /// and before a version is in force, so that no unit is sold while an emptied Redis could still be
+    /// taken for a new one.
+    ///
+    /// # Errors
+    /// [`StockError::Unseeded`] where Redis has lost a sale that it once had.
+    pub async fn load(
+        &self,
+        stock: &Stock,
+        id: &SaleId,
+        deadline: Deadline,
+    ) -> Result<Option<SaleRecord>, PurchaseError> {
+        loop {
+            let Some(mut record) = self.sale(id, deadline).await? else { return Ok(None) };
+            if record.sale.epoch == 0 {
+                stock.open(&unapplied(&record), 1, deadline).await?;
+                record.sale.epoch = 1;
+                record.sale.version += 1;
+                if self.store_sale(&record, deadline).await? == StoreOutcome::Conflict {
+                    continue;
+                }
+            }
+            if stock.change(&unapplied(&record), deadline).await? == ChangeOutcome::SaleNotFound {
+                return Err(StockError::Unseeded.into());
+            }
+            for restock in std::mem::take(&mut record.pending) {
+                stock.restock(id, &restock.sku, restock.quantity, &restock.change, deadline).await?;
+                self.forget_restock(id, &restock.change, deadline).await?;
+            }
+            return Ok(Some(record));
+        }
+    }
+}
+
+/// The sale without the units of pending restocks: those follow one by one, each once.
+fn unapplied(record: &SaleRecord) -> Sale {
+    let mut sale = record.sale.clone();
+    for restock in &record.pending {
+        for sku in sale.definition.skus.iter_mut().filter(|sku| sku.sku == restock.sku) {
+            sku.stock = sku.stock.saturating_sub(restock.quantity);
+        }
+    }
+    sale
+}

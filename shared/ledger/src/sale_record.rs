@@ -1,0 +1,96 @@
+//! A sale's item: the definition, and what Redis may not have been told yet.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use sale::{ChangeId, Sale, SaleId, Sku};
+use serde::{Deserialize, Serialize};
+
+use crate::item::{Item, Malformed, number, read_flag, read_json, read_number, read_text, text};
+use crate::table::{KEY, LIST_OF_SALES, LISTING_KEY, LISTING_SORT, sale_key};
+
+/// A sale as the ledger keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaleRecord {
+    /// The sale. The stock in its definition is the present one.
+    pub sale: Sale,
+    /// The highest serial that each SKU ever had; grows with each restock and never shrinks.
+    pub serials: BTreeMap<Sku, u32>,
+    /// Restocks that Redis may not have applied yet.
+    pub pending: Vec<PendingRestock>,
+}
+
+/// A restock that Redis may not have applied yet. Applying it again does nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingRestock {
+    #[serde(with = "change_id")]
+    /// Which change it is.
+    pub change: ChangeId,
+    /// Of which SKU.
+    pub sku: Sku,
+    /// Number of units.
+    pub quantity: u32,
+}
+
+impl SaleRecord {
+    /// The record of a sale that is new.
+    #[must_use]
+    pub fn new(sale: Sale) -> Self {
+        let serials = sale.definition.skus.iter().map(|sku| (sku.sku.clone(), sku.stock)).collect();
+        Self { sale, serials, pending: Vec::new() }
+    }
+
+    pub(crate) fn to_item(&self) -> Result<Item, serde_json::Error> {
+        let sale = &self.sale;
+        Ok(Item::from(
+            [
+                (KEY, text(sale_key(&sale.id))),
+                (LISTING_KEY, text(LIST_OF_SALES)),
+                (LISTING_SORT, text(sale.id.as_str())),
+                ("version", number(sale.version)),
+                ("epoch", number(sale.epoch)),
+                ("paused", AttributeValue::Bool(sale.paused)),
+                ("closed", AttributeValue::Bool(sale.closed)),
+                ("definition", text(serde_json::to_string(&sale.definition)?)),
+                ("serials", text(serde_json::to_string(&self.serials)?)),
+                ("pending", text(serde_json::to_string(&self.pending)?)),
+            ]
+            .map(|(name, value)| (name.to_owned(), value)),
+        ))
+    }
+
+    pub(crate) fn read(item: &Item) -> Result<Self, Malformed> {
+        let id = read_text(item, LISTING_SORT)?;
+        Ok(Self {
+            sale: Sale {
+                id: SaleId::parse(id).map_err(|_| Malformed(LISTING_SORT))?,
+                version: read_number(item, "version")?,
+                epoch: read_number(item, "epoch")?,
+                paused: read_flag(item, "paused")?,
+                closed: read_flag(item, "closed")?,
+                definition: read_json(item, "definition")?,
+            },
+            serials: read_json(item, "serials")?,
+            pending: read_json(item, "pending")?,
+        })
+    }
+}
+
+mod change_id {
+    //! A change id as base32hex in JSON.
+
+    use data_encoding::BASE32_DNSSEC;
+    use sale::ChangeId;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(change: &ChangeId, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&BASE32_DNSSEC.encode(change.as_bytes()))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ChangeId, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bytes = BASE32_DNSSEC.decode(text.as_bytes()).map_err(D::Error::custom)?;
+        let bytes = bytes.try_into().map_err(|_| D::Error::custom("not a change id"))?;
+        Ok(ChangeId::from_bytes(bytes))
+    }
+}

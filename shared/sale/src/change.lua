@@ -1,0 +1,34 @@
+-- Brings a newer version of the merchant's definition into force. The stock of a SKU that exists is
+-- never touched here: only restock and withdraw change it, so that changes commute.
+--
+-- ARGV[2] version    ARGV[3] opens_at in ms, or empty   ARGV[4] closes_at in ms
+-- ARGV[5] paused 1/0 ARGV[6] closed 1/0                 ARGV[7] hold in ms
+-- ARGV[8] units per shopper   ARGV[9] kinds of shoppers, comma-separated   ARGV[10] currency
+-- ARGV[11] definition as JSON, for the page
+-- ARGV[12…] SKU, price in minor units, stock where the SKU is new, one triple each
+-- Answers {word, now}: CHANGED, CURRENT (this version or a newer one is in force), SALE_NOT_FOUND.
+-- Cost: O(SKUs).
+local missing = load_sale()
+if missing then return missing end
+touch_clock()
+if sale.version >= tonumber(ARGV[2]) then return {'CURRENT', now} end
+
+local names = {}
+for i = 12, #ARGV, 3 do
+  names[#names + 1] = ARGV[i]
+  local key = sale_key .. ':sku:' .. ARGV[i]
+  if redis.call('EXISTS', key) == 0 then
+    redis.call('HSET', key, 'stock', ARGV[i + 2], 'top', ARGV[i + 2], 'next', 1,
+      'held', 0, 'sold', 0, 'quarantined', 0, 'withdrawn', 0)
+  end
+  redis.call('HSET', key, 'price', ARGV[i + 1])
+end
+redis.call('HSET', sale_key, 'version', ARGV[2], 'closes_at', ARGV[4], 'paused', ARGV[5], 'closed', ARGV[6],
+  'hold_ms', ARGV[7], 'limit', ARGV[8], 'shoppers', ARGV[9], 'currency', ARGV[10], 'definition', ARGV[11],
+  'skus', table.concat(names, ','))
+if ARGV[3] == '' then
+  redis.call('HDEL', sale_key, 'opens_at')
+else
+  redis.call('HSET', sale_key, 'opens_at', ARGV[3])
+end
+return {'CHANGED', now}

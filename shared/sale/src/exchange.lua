@@ -1,0 +1,44 @@
+-- Another unit for one that the ledger has given to somebody else (Redis had forgotten it). The lost
+-- unit counts as sold from here on. Repeating it gives the units that the reservation has now.
+--
+-- ARGV[2] reservation id   ARGV[3…] serials that are lost
+-- Answers {word, now, …}: EXCHANGED with the reservation, see `tell`; NO_UNIT, 1 while one may still
+-- return, else 0; ENDED, the reservation is not confirming any more; RESERVATION_NOT_FOUND;
+-- SALE_NOT_FOUND.
+-- Cost: O(lost × log holds).
+local missing = load_sale()
+if missing then return missing end
+touch_clock()
+local r = load_reservation(ARGV[2])
+if not r then return {'RESERVATION_NOT_FOUND', now} end
+if r.state ~= 'c' then return {'ENDED', now} end
+
+local lost = {}
+for i = 3, #ARGV do lost[tonumber(ARGV[i])] = true end
+local kept, gone = {}, {}
+for _, unit in ipairs(r.units) do
+  local list = lost[unit] and gone or kept
+  list[#list + 1] = unit
+end
+if #gone == 0 then return tell({'EXCHANGED', now}, r) end
+
+local sku = load_sku(r.sku)
+while available(sku) < #gone do
+  if free_overdue(sku, #gone) == 0 then break end
+end
+local units = available(sku) >= #gone and take(sku, #gone)
+if not units then
+  local fault = store_sku(sku)
+  if fault then return fault end
+  return {'NO_UNIT', now, (sku.held > #r.units or sku.quarantined > 0) and 1 or 0}
+end
+for _, unit in ipairs(gone) do
+  mark_sold(sku.name, unit)
+  sku.sold = sku.sold + 1
+end
+for _, unit in ipairs(units) do kept[#kept + 1] = unit end
+r.units = kept
+store_reservation(r)
+local fault = store_sku(sku)
+if fault then return fault end
+return tell({'EXCHANGED', now}, r)

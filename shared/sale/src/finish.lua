@@ -1,0 +1,62 @@
+-- Does in Redis what the ledger says of a reservation. The ledger is obeyed in whatever order its
+-- words arrive: an order that was cancelled is never ordered again.
+--
+-- ARGV[2] reservation id
+-- ARGV[3] verdict: ordered, cancelled, or abandoned (no order, and there never will be one)
+-- ARGV[4] SKU   ARGV[5…] serials of the order, where it is ordered
+-- Answers {word, now}: FINISHED, also on a repeat; FORGOTTEN, Redis had lost the hold of an order: the
+-- serials are marked as sold and are counted when they turn up; SALE_NOT_FOUND.
+-- Cost: O(units × log unsettled).
+local missing = load_sale()
+if missing then return missing end
+touch_clock()
+local id, verdict = ARGV[2], ARGV[3]
+redis.call('ZREM', sale_key .. ':unsettled', id)
+local r = load_reservation(id)
+local sku = r and load_sku(r.sku)
+local is_live = r and (r.state == 'h' or r.state == 'c')
+
+-- Held units become sold; what the ledger does not name is available again.
+local function order(ordered)
+  local named, returned = {}, {}
+  for _, unit in ipairs(ordered) do
+    named[unit] = true
+    mark_sold(sku.name, unit)
+  end
+  for _, unit in ipairs(r.units) do
+    if named[unit] then sku.sold = sku.sold + 1 else returned[#returned + 1] = unit end
+  end
+  sku.held = sku.held - #r.units
+  give_back(sku, returned)
+  redis.call('ZREM', sku.holds_key, id)
+  r.units, r.state = ordered, 'o'
+  store_reservation(r)
+end
+
+-- Sold units become available again.
+local function cancel()
+  for _, unit in ipairs(r.units) do redis.call('SETBIT', sku.sold_key, unit, 0) end
+  sku.sold = sku.sold - #r.units
+  give_back(sku, r.units)
+  r.state = 'k'
+  store_reservation(r)
+  discount(r)
+end
+
+if verdict == 'ordered' and not (r and (is_live or r.state == 'o' or r.state == 'k')) then
+  for i = 5, #ARGV do mark_sold(ARGV[4], ARGV[i]) end
+  return {'FORGOTTEN', now}
+end
+if verdict == 'ordered' and is_live then
+  local ordered = {}
+  for i = 5, #ARGV do ordered[#ordered + 1] = tonumber(ARGV[i]) end
+  order(ordered)
+elseif verdict == 'cancelled' and is_live then
+  end_hold(sku, r, 'k')
+elseif verdict == 'cancelled' and r and r.state == 'o' then
+  cancel()
+elseif verdict == 'abandoned' and is_live then
+  end_hold(sku, r, 'x')
+end
+local fault = sku and store_sku(sku)
+return fault or {'FINISHED', now}

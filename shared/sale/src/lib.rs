@@ -1,0 +1,60 @@
+//! The rules of a sale. Each operation is one `.rs` (request, outcome) beside one `.lua` (the rule).
+//!
+//! The only place where two shoppers can be told apart in order is inside Redis, so each script *is*
+//! the rule: no trait stands before it and no fake re-implements it in tests.
+//!
+//! Invariants:
+//! - Redis keys are named in `prelude.lua` and nowhere else.
+//! - `stock = available + held + sold + quarantined` for every SKU after every script; a script that
+//!   finds it broken answers an error instead of selling on.
+//! - Time is Redis's own, and never goes back within a sale.
+//! - A refusal (sold out, not open, …) is an outcome. [`StockError`] is what an operator may have to see.
+
+mod answer;
+mod begin;
+mod cancel;
+mod change;
+mod currency;
+mod definition;
+mod due;
+mod exchange;
+mod expire;
+mod find;
+mod finish;
+mod ids;
+mod keys;
+mod open;
+mod receipt;
+mod release;
+mod reservation;
+mod reserve;
+mod restock;
+mod script;
+mod shopper;
+mod stock;
+mod view;
+mod withdraw;
+mod withdrawals;
+
+pub use begin::BeginOutcome;
+pub use cancel::CancelOutcome;
+pub use change::ChangeOutcome;
+pub use definition::{Definition, Fault, STOCK_MAX, Sale, SkuDefinition};
+pub use exchange::ExchangeOutcome;
+pub use expire::Expired;
+pub use find::FindOutcome;
+pub use finish::{FinishOutcome, Verdict};
+pub use ids::{InvalidId, OrderId, ReservationId, SaleId, Sku};
+pub use keys::{ChangeId, IdSecret, IdempotencyKey, InvalidIdempotencyKey, InvalidSecret};
+pub use open::OpenOutcome;
+pub use receipt::Receipt;
+pub use release::ReleaseOutcome;
+pub use reservation::{Reservation, ReservationState};
+pub use reserve::{Quota, RateLimit, ReserveAnswer, ReserveOutcome, ReserveRequest};
+pub use restock::RestockOutcome;
+pub use sentinel::Deadline;
+pub use shopper::{Shopper, ShopperId, ShopperKind};
+pub use stock::{Stock, StockError};
+pub use view::{SaleState, SkuView, View};
+pub use withdraw::WithdrawOutcome;
+pub use withdrawals::Withdrawal;

@@ -1,0 +1,22 @@
+-- Puts a sale's stock into Redis, not yet in force: until `change` brings a version, nothing is sold.
+--
+-- ARGV[2] epoch   ARGV[3] lineage of the dataset
+-- ARGV[4…] SKU, stock, one pair each
+-- Answers {word, now}: OPENED, ALREADY_OPEN (nothing is changed).
+-- Cost: O(SKUs).
+local missing = load_sale()
+if not missing then
+  touch_clock()
+  return {'ALREADY_OPEN', now}
+end
+
+local names = {}
+for i = 4, #ARGV, 2 do
+  names[#names + 1] = ARGV[i]
+  redis.call('HSET', sale_key .. ':sku:' .. ARGV[i], 'stock', ARGV[i + 1], 'top', ARGV[i + 1], 'next', 1,
+    'held', 0, 'sold', 0, 'quarantined', 0, 'withdrawn', 0, 'price', 0)
+end
+redis.call('HSET', sale_key, 'version', 0, 'epoch', ARGV[2], 'lineage', ARGV[3], 'clock', now,
+  'skus', table.concat(names, ','))
+redis.call('SET', 'spillway', 1)
+return {'OPENED', now}

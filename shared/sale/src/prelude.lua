@@ -1,0 +1,209 @@
+-- What the scripts of a sale share: the names of its keys, its clock, its records, its invariant.
+--
+-- KEYS[1]   the sale's tag, "{sale}"; it is also the key of the sale's own hash
+-- ARGV[1]   clock skew in ms: a unit is sold again at `expires_at` plus this allowance
+--
+-- Keys of a sale, all behind the tag:
+--   (none)             hash    window, limit, hold length, epoch, lineage, clock, definition
+--   :sku:<sku>         hash    stock top next held sold quarantined withdrawn price
+--   :returned:<sku>    list    serials below `next` that came back
+--   :withdrawn:<sku>   list    serials below `top` that left the stock
+--   :sold:<sku>        string  bitmap of sold serials
+--   :holds:<sku>       zset    reservation id by expires_at, only while held
+--   :unsettled         zset    reservation id by the instant from which the sweep may settle it
+--   :r:<id>            string  one reservation; ended ones stay until a day after the sale's end
+--   :p:<shopper>       string  the shopper's reservations that count against the limit
+--   :b:<shopper>       string  the shopper's rate limit; vanishes when it is full again
+--   :changes           hash    the merchant's changes of stock by idempotency key
+--   :unrecorded        hash    withdrawals that the ledger has not yet
+-- One key is of no sale: `spillway` exists from the first sale on; without it the dataset is empty.
+--
+-- Every answer is {word, now, …}.
+local sale_key = KEYS[1]
+local skew_ms = tonumber(ARGV[1])
+local RECORD_FORMAT = '\1'
+local RETENTION_MS = 86400000
+
+local sale, now
+
+-- The sale's fields, and `now`: Redis's time, but never earlier than the last time seen in the sale,
+-- so that a promoted node cannot set it back. Without a sale: the answer that says why.
+local function load_sale()
+  local names = {'version', 'epoch', 'opens_at', 'closes_at', 'paused', 'closed', 'hold_ms', 'limit',
+    'shoppers', 'currency', 'clock', 'skus'}
+  local values = redis.call('HMGET', sale_key, unpack(names))
+  local time = redis.call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+  if not values[1] then
+    return {redis.call('EXISTS', 'spillway') == 1 and 'SALE_NOT_FOUND' or 'UNSEEDED', now}
+  end
+  sale = {}
+  for i, name in ipairs(names) do sale[name] = values[i] end
+  for _, name in ipairs({'version', 'epoch', 'opens_at', 'closes_at', 'hold_ms', 'limit', 'clock'}) do
+    sale[name] = tonumber(sale[name])
+  end
+  now = math.max(now, sale.clock)
+end
+
+-- Keeps the clock. Every script that changes or confirms anything calls it, also on a repeat: WAIT
+-- proves only what was written before it on the same connection, so a repeat must write, too.
+local function touch_clock()
+  redis.call('HSET', sale_key, 'clock', now)
+end
+
+local function sale_state()
+  if sale.closed == '1' or (sale.closes_at and now >= sale.closes_at) then return 'ended' end
+  if sale.version == 0 or not sale.opens_at or now < sale.opens_at then return 'announced' end
+  if sale.paused == '1' then return 'paused' end
+  return 'open'
+end
+
+-- One SKU's counters, or nil where the sale has no such SKU.
+local function load_sku(name)
+  local key = sale_key .. ':sku:' .. name
+  local v = redis.call('HMGET', key, 'stock', 'top', 'next', 'held', 'sold', 'quarantined', 'withdrawn', 'price')
+  if not v[1] then return nil end
+  return {
+    name = name, key = key,
+    stock = tonumber(v[1]), top = tonumber(v[2]), next = tonumber(v[3]), held = tonumber(v[4]),
+    sold = tonumber(v[5]), quarantined = tonumber(v[6]), withdrawn = tonumber(v[7]), price = tonumber(v[8]),
+    returned_key = sale_key .. ':returned:' .. name,
+    withdrawn_key = sale_key .. ':withdrawn:' .. name,
+    sold_key = sale_key .. ':sold:' .. name,
+    holds_key = sale_key .. ':holds:' .. name,
+  }
+end
+
+local function available(sku)
+  return sku.top - sku.next + 1 + redis.call('LLEN', sku.returned_key)
+end
+
+-- The invariant of every SKU. An answer that begins with BROKEN wakes an operator.
+local function broken(sku)
+  local found = available(sku)
+  if found >= 0 and sku.held >= 0 and sku.stock == found + sku.held + sku.sold + sku.quarantined then return nil end
+  return redis.error_reply(string.format('BROKEN %s %s: stock %d, available %d, held %d, sold %d, quarantined %d',
+    sale_key, sku.name, sku.stock, found, sku.held, sku.sold, sku.quarantined))
+end
+
+local function store_sku(sku)
+  redis.call('HSET', sku.key, 'stock', sku.stock, 'top', sku.top, 'next', sku.next, 'held', sku.held,
+    'sold', sku.sold, 'quarantined', sku.quarantined, 'withdrawn', sku.withdrawn)
+  return broken(sku)
+end
+
+-- Takes `quantity` serials, or none. A serial whose sold bit is set was confirmed while Redis had
+-- forgotten it: it is counted as sold here and another one is taken.
+local function take(sku, quantity)
+  local units = {}
+  while #units < quantity do
+    local serial = tonumber(redis.call('LPOP', sku.returned_key))
+    if not serial and sku.next <= sku.top then
+      serial = sku.next
+      sku.next = sku.next + 1
+    end
+    if not serial then
+      for _, unit in ipairs(units) do redis.call('RPUSH', sku.returned_key, unit) end
+      return nil
+    end
+    if redis.call('GETBIT', sku.sold_key, serial) == 1 then
+      sku.sold = sku.sold + 1
+    else
+      units[#units + 1] = serial
+    end
+  end
+  return units
+end
+
+local function give_back(sku, units)
+  for _, unit in ipairs(units) do redis.call('RPUSH', sku.returned_key, unit) end
+end
+
+local function mark_sold(sku_name, unit)
+  redis.call('SETBIT', sale_key .. ':sold:' .. sku_name, unit, 1)
+end
+
+-- Reservations. States: h held, c confirming, o ordered, r released, x expired, k cancelled.
+local function load_reservation(id)
+  local stored = redis.call('GET', sale_key .. ':r:' .. id)
+  if not stored then return nil end
+  if stored:sub(1, 1) ~= RECORD_FORMAT then error(redis.error_reply('BROKEN unknown record format of a reservation')) end
+  local f = cmsgpack.unpack(stored:sub(2))
+  local reservation = {id = id, state = f[1], shopper = f[2], sku = f[3], expires_at = f[4], price = f[5],
+    currency = f[6], limit = f[7], epoch = f[8], units = {}}
+  for i = 9, #f do reservation.units[i - 8] = f[i] end
+  return reservation
+end
+
+local function store_reservation(r)
+  local stored = RECORD_FORMAT .. cmsgpack.pack({r.state, r.shopper, r.sku, r.expires_at, r.price, r.currency,
+    r.limit, r.epoch, unpack(r.units)})
+  local key = sale_key .. ':r:' .. r.id
+  if r.state == 'h' or r.state == 'c' then
+    redis.call('SET', key, stored)
+  else
+    redis.call('SET', key, stored, 'PXAT', math.max(sale.closes_at, now) + RETENTION_MS)
+  end
+end
+
+-- What a caller is told of a reservation; `Reservation::read` reads it. A hold whose time is over is
+-- told as expired, although its units stay until the next reserve or sweep takes them.
+local function tell(answer, r)
+  local state = r.state
+  if state == 'h' and now >= r.expires_at then state = 'x' end
+  for _, field in ipairs({r.id, state, r.shopper, r.sku, r.expires_at, r.price, r.currency, r.limit, r.epoch}) do
+    answer[#answer + 1] = field
+  end
+  for _, unit in ipairs(r.units) do answer[#answer + 1] = unit end
+  return answer
+end
+
+-- The shopper's reservations that count against the limit: {id, quantity, id, quantity, …}.
+local function load_shopper(shopper)
+  local stored = redis.call('GET', sale_key .. ':p:' .. shopper)
+  if not stored then return {} end
+  if stored:sub(1, 1) ~= RECORD_FORMAT then error(redis.error_reply('BROKEN unknown record format of a shopper')) end
+  return cmsgpack.unpack(stored:sub(2))
+end
+
+local function store_shopper(shopper, counted)
+  local key = sale_key .. ':p:' .. shopper
+  if #counted == 0 then
+    redis.call('DEL', key)
+  else
+    redis.call('SET', key, RECORD_FORMAT .. cmsgpack.pack(counted))
+  end
+end
+
+local function discount(r)
+  local counted, kept = load_shopper(r.shopper), {}
+  for i = 1, #counted, 2 do
+    if counted[i] ~= r.id then
+      kept[#kept + 1] = counted[i]
+      kept[#kept + 1] = counted[i + 1]
+    end
+  end
+  store_shopper(r.shopper, kept)
+end
+
+-- Ends a held or confirming reservation without an order: its units are available again.
+local function end_hold(sku, r, state)
+  give_back(sku, r.units)
+  sku.held = sku.held - #r.units
+  redis.call('ZREM', sku.holds_key, r.id)
+  redis.call('ZREM', sale_key .. ':unsettled', r.id)
+  r.state = state
+  store_reservation(r)
+  discount(r)
+end
+
+-- Frees up to `most` holds of this SKU whose time is over, oldest first. Returns how many it freed.
+local function free_overdue(sku, most)
+  local ids = redis.call('ZRANGEBYSCORE', sku.holds_key, '-inf', now - skew_ms, 'LIMIT', 0, most)
+  for _, id in ipairs(ids) do
+    local r = load_reservation(id)
+    if not r or r.state ~= 'h' then error(redis.error_reply('BROKEN a hold without its record')) end
+    end_hold(sku, r, 'x')
+  end
+  return #ids
+end

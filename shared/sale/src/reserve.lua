@@ -1,0 +1,98 @@
+-- Holds units for one shopper: window, rate, repeat, limit and stock, decided in one step.
+--
+-- ARGV[2] reservation id   ARGV[3] shopper   ARGV[4] kind of shopper, account or guest
+-- ARGV[5] SKU              ARGV[6] quantity
+-- ARGV[7] requests per window (0: this attempt is not counted)   ARGV[8] window in ms
+-- Answers {word, now, remaining, reset_ms, …}:
+--   HELD, REPEATED  the reservation, see `tell`
+--   KEY_REUSED      this key was used for another SKU or quantity
+--   THROTTLED       retry_after_ms
+--   NOT_OPEN        opens_at in ms, or nothing while no time is set
+--   PAUSED, ENDED, SALE_NOT_FOUND, SKU_NOT_FOUND, KIND_REFUSED
+--   LIMIT_REACHED   limit, and the latest reservation that counts
+--   SOLD_OUT        1 while units may return, else 0
+-- Cost: O(log holds) per unit.
+local id, shopper, kind, wanted = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local quantity, quota, window_ms = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+
+local missing = load_sale()
+if missing then return missing end
+touch_clock()
+
+-- The rate limit as one number, the instant at which the bucket will be full again.
+local remaining, reset_ms = quota, 0
+if quota > 0 then
+  local key, step_ms = sale_key .. ':b:' .. shopper, window_ms / quota
+  local full_at = math.max(tonumber(redis.call('GET', key) or 0), now)
+  if full_at + step_ms > now + window_ms then
+    return {'THROTTLED', now, 0, math.ceil(full_at - now), math.ceil(full_at + step_ms - now - window_ms)}
+  end
+  full_at = full_at + step_ms
+  reset_ms = math.ceil(full_at - now)
+  remaining = math.floor((now + window_ms - full_at) / step_ms)
+  redis.call('SET', key, full_at, 'PX', reset_ms)
+end
+local function answer(word, ...) return {word, now, remaining, reset_ms, ...} end
+
+-- A repeat gets its first answer, whatever has become of the sale since.
+local known = load_reservation(id)
+if known then
+  if known.sku ~= wanted or #known.units ~= quantity then return answer('KEY_REUSED') end
+  return tell(answer('REPEATED'), known)
+end
+
+if not sale.shoppers:find(kind, 1, true) then return answer('KIND_REFUSED') end
+local state = sale_state()
+if state == 'announced' then return answer('NOT_OPEN', sale.opens_at or '') end
+if state == 'paused' then return answer('PAUSED') end
+if state == 'ended' then return answer('ENDED') end
+local sku = load_sku(wanted)
+if not sku then return answer('SKU_NOT_FOUND') end
+local fault = broken(sku)
+if fault then return fault end
+
+-- The limit. A hold of this shopper whose time is over does not count, and is freed on the way.
+local counted = load_shopper(shopper)
+local function held_units()
+  local units = 0
+  for i = 2, #counted, 2 do units = units + counted[i] end
+  return units
+end
+if held_units() + quantity > sale.limit then
+  for i = 1, #counted, 2 do
+    local r = load_reservation(counted[i])
+    if r and r.state == 'h' and now - skew_ms >= r.expires_at then
+      local its_sku = r.sku == wanted and sku or load_sku(r.sku)
+      end_hold(its_sku, r, 'x')
+      fault = store_sku(its_sku)
+      if fault then return fault end
+    end
+  end
+  counted = load_shopper(shopper)
+  if held_units() + quantity > sale.limit then
+    return answer('LIMIT_REACHED', sale.limit, counted[#counted - 1] or '')
+  end
+end
+
+while available(sku) < quantity do
+  if free_overdue(sku, quantity) == 0 then break end
+end
+local units = available(sku) >= quantity and take(sku, quantity)
+if not units then
+  fault = store_sku(sku)
+  if fault then return fault end
+  return answer('SOLD_OUT', (sku.held > 0 or sku.quarantined > 0) and 1 or 0)
+end
+
+sku.held = sku.held + quantity
+local r = {id = id, state = 'h', shopper = shopper, sku = wanted, expires_at = now + sale.hold_ms,
+  price = sku.price, currency = sale.currency, limit = sale.limit, epoch = sale.epoch, units = units}
+store_reservation(r)
+redis.call('ZADD', sku.holds_key, r.expires_at, id)
+counted = load_shopper(shopper)
+counted[#counted + 1] = id
+counted[#counted + 1] = quantity
+store_shopper(shopper, counted)
+fault = store_sku(sku)
+if fault then return fault end
+return tell(answer('HELD'), r)

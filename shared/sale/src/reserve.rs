@@ -1,0 +1,175 @@
+//! Reserve: units for one shopper, or the reason why not.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sentinel::{Deadline, Script};
+
+use crate::answer::Fields;
+use crate::script::script;
+use crate::stock::{is_replicated, pause_for_replicas};
+use crate::{Reservation, ReservationId, SaleId, Shopper, Sku, Stock, StockError};
+
+static RESERVE: Script = script!("reserve.lua");
+
+/// What a shopper wishes. The id carries the idempotency key.
+#[derive(Debug, Clone)]
+pub struct ReserveRequest {
+    /// From [`IdSecret::reservation`](crate::IdSecret::reservation).
+    pub id: ReservationId,
+    /// The sale.
+    pub sale: SaleId,
+    /// The variant.
+    pub sku: Sku,
+    /// Number of units, 1 to 10.
+    pub quantity: u32,
+    /// Who asks.
+    pub shopper: Shopper,
+    /// How often the shopper may ask.
+    pub rate_limit: RateLimit,
+}
+
+/// A token bucket per shopper and sale: `quota` requests, full again after `window`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Requests in one window, at least 1.
+    pub quota: u32,
+    /// The window.
+    pub window: Duration,
+}
+
+/// What is left of a shopper's rate limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// Requests left at this instant.
+    pub remaining: u32,
+    /// Until the quota is whole again.
+    pub reset: Duration,
+}
+
+/// The outcome, with what is left of the rate limit where it was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReserveAnswer {
+    /// What became of the wish.
+    pub outcome: ReserveOutcome,
+    /// `None` where there is no such sale.
+    pub quota: Option<Quota>,
+    /// Redis's clock.
+    pub now: Timestamp,
+}
+
+/// What became of the wish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReserveOutcome {
+    /// The units are kept, and a replica knows it.
+    Held(Reservation),
+    /// The same wish as before: this is what became of it.
+    Repeated(Reservation),
+    /// The key was used for another SKU or quantity.
+    KeyReused,
+    /// Too many requests of this shopper.
+    Throttled {
+        /// When the next one will be answered.
+        retry_after: Duration,
+    },
+    /// The sale does not take this kind of shopper.
+    KindRefused,
+    /// The sale has not begun; `None` while no time is set.
+    NotOpen(Option<Timestamp>),
+    /// The merchant has paused the sale.
+    Paused,
+    /// The sale is over.
+    Ended,
+    /// The shopper has as many units as they may.
+    LimitReached {
+        /// Units per shopper.
+        limit: u32,
+        /// The latest reservation that counts, if any does.
+        reservation: Option<ReservationId>,
+    },
+    /// Too few units are left.
+    SoldOut {
+        /// Whether some may return.
+        may_return: bool,
+    },
+    /// No such sale.
+    SaleNotFound,
+    /// No such SKU in this sale.
+    SkuNotFound,
+}
+
+impl Stock {
+    /// Keeps units for a shopper until the hold expires. One round trip to Redis, which includes the
+    /// replica's acknowledgement.
+    ///
+    /// # Errors
+    /// After [`StockError::OutcomeUnknown`] and [`StockError::Unreplicated`] the same request finds
+    /// the hold, if it was made.
+    pub async fn reserve(
+        &self,
+        request: &ReserveRequest,
+        deadline: Deadline,
+    ) -> Result<ReserveAnswer, StockError> {
+        let mut counted_quota = request.rate_limit.quota;
+        let mut told_quota = None;
+        loop {
+            let script = self
+                .invocation(&RESERVE, &request.sale)
+                .arg(request.id.as_bytes())
+                .arg(request.shopper.id.as_bytes())
+                .arg(request.shopper.kind.as_str())
+                .arg(request.sku.as_str())
+                .arg(request.quantity.to_string())
+                .arg(counted_quota.to_string())
+                .arg(request.rate_limit.window.as_millis().to_string());
+            let (mut answer, replicas) = self.run_durably(&script, deadline).await?;
+            let mut reserved = read(&request.sale, &answer.word, answer.now, &mut answer.fields)?;
+            reserved.quota = *told_quota.get_or_insert(reserved.quota);
+            if is_replicated(replicas) || !reserved.outcome.needs_replica() {
+                return Ok(reserved);
+            }
+            pause_for_replicas(replicas, deadline).await?;
+            // The shopper asked once: an attempt of ours does not count against them.
+            counted_quota = 0;
+        }
+    }
+}
+
+impl ReserveOutcome {
+    /// A refusal promises nothing, so nothing is lost with it.
+    const fn needs_replica(&self) -> bool {
+        matches!(self, Self::Held(_) | Self::Repeated(_))
+    }
+}
+
+fn read(sale: &SaleId, word: &str, now: Timestamp, fields: &mut Fields) -> Result<ReserveAnswer, StockError> {
+    let quota = if fields.is_empty() {
+        None
+    } else {
+        let remaining = fields.number()?;
+        Some(Quota { remaining, reset: Duration::from_millis(fields.number()?) })
+    };
+    let outcome = match word {
+        "HELD" => ReserveOutcome::Held(Reservation::read(sale, fields)?),
+        "REPEATED" => ReserveOutcome::Repeated(Reservation::read(sale, fields)?),
+        "KEY_REUSED" => ReserveOutcome::KeyReused,
+        "THROTTLED" => ReserveOutcome::Throttled { retry_after: Duration::from_millis(fields.number()?) },
+        "KIND_REFUSED" => ReserveOutcome::KindRefused,
+        "NOT_OPEN" => ReserveOutcome::NotOpen(fields.optional_timestamp()?),
+        "PAUSED" => ReserveOutcome::Paused,
+        "ENDED" => ReserveOutcome::Ended,
+        "LIMIT_REACHED" => {
+            ReserveOutcome::LimitReached { limit: fields.number()?, reservation: read_optional_id(fields)? }
+        }
+        "SOLD_OUT" => ReserveOutcome::SoldOut { may_return: fields.flag()? },
+        "SALE_NOT_FOUND" => ReserveOutcome::SaleNotFound,
+        "SKU_NOT_FOUND" => ReserveOutcome::SkuNotFound,
+        _ => return Err(StockError::unknown_word(word.to_owned())),
+    };
+    Ok(ReserveAnswer { outcome, quota, now })
+}
+
+fn read_optional_id(fields: &mut Fields) -> Result<Option<ReservationId>, StockError> {
+    let bytes = fields.bytes()?;
+    Ok(<[u8; 16]>::try_from(bytes).ok().map(ReservationId::from_bytes))
+}

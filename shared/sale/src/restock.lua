@@ -1,0 +1,30 @@
+-- Adds units to a SKU, once per change: first those that were withdrawn, then new serials.
+--
+-- ARGV[2] change id   ARGV[3] SKU   ARGV[4] quantity
+-- Answers {word, now, …}: RESTOCKED with the stock, also on a repeat; KEY_REUSED; SKU_NOT_FOUND;
+-- SALE_NOT_FOUND.
+-- Cost: O(units that were withdrawn before).
+local missing = load_sale()
+if missing then return missing end
+touch_clock()
+local quantity = tonumber(ARGV[4])
+local sku = load_sku(ARGV[3])
+if not sku then return {'SKU_NOT_FOUND', now} end
+local change = cmsgpack.pack({'restock', ARGV[3], quantity, quantity})
+local known = redis.call('HGET', sale_key .. ':changes', ARGV[2])
+if known then
+  if known ~= change then return {'KEY_REUSED', now} end
+  return {'RESTOCKED', now, sku.stock}
+end
+
+local restored = 0
+while restored < quantity do
+  if not redis.call('LMOVE', sku.withdrawn_key, sku.returned_key, 'LEFT', 'RIGHT') then break end
+  restored = restored + 1
+end
+sku.top = sku.top + quantity - restored
+sku.stock = sku.stock + quantity
+sku.withdrawn = math.max(sku.withdrawn - quantity, 0)
+redis.call('HSET', sale_key .. ':changes', ARGV[2], change)
+local fault = store_sku(sku)
+return fault or {'RESTOCKED', now, sku.stock}

@@ -1,0 +1,33 @@
+-- Takes available units out of the stock, once per change: never-issued serials first, from the top.
+-- The withdrawal stays listed as unrecorded until the ledger has it.
+--
+-- ARGV[2] change id   ARGV[3] SKU   ARGV[4] quantity
+-- Answers {word, now, …}: WITHDRAWN with the number withdrawn and the stock, also on a repeat;
+-- KEY_REUSED; SKU_NOT_FOUND; SALE_NOT_FOUND.
+-- Cost: O(quantity).
+local missing = load_sale()
+if missing then return missing end
+touch_clock()
+local quantity = tonumber(ARGV[4])
+local sku = load_sku(ARGV[3])
+if not sku then return {'SKU_NOT_FOUND', now} end
+local known = redis.call('HGET', sale_key .. ':changes', ARGV[2])
+if known then
+  local kind, name, wanted, done = unpack(cmsgpack.unpack(known))
+  if kind ~= 'withdraw' or name ~= ARGV[3] or wanted ~= quantity then return {'KEY_REUSED', now} end
+  return {'WITHDRAWN', now, done, sku.stock}
+end
+
+local from_top = math.min(quantity, sku.top - sku.next + 1)
+sku.top = sku.top - from_top
+local withdrawn = from_top
+while withdrawn < quantity do
+  if not redis.call('LMOVE', sku.returned_key, sku.withdrawn_key, 'LEFT', 'RIGHT') then break end
+  withdrawn = withdrawn + 1
+end
+sku.stock = sku.stock - withdrawn
+sku.withdrawn = sku.withdrawn + withdrawn
+redis.call('HSET', sale_key .. ':changes', ARGV[2], cmsgpack.pack({'withdraw', ARGV[3], quantity, withdrawn}))
+if withdrawn > 0 then redis.call('HSET', sale_key .. ':unrecorded', ARGV[2], ARGV[3] .. ' ' .. withdrawn) end
+local fault = store_sku(sku)
+return fault or {'WITHDRAWN', now, withdrawn, sku.stock}

@@ -1,0 +1,17 @@
+-- Withdrawals that the ledger may not have yet; first forgets those that it is said to have.
+--
+-- ARGV[2…] change ids that the ledger has recorded
+-- Answers {word, now, …}: SALE_NOT_FOUND, or WITHDRAWALS and per withdrawal: change id, SKU, quantity.
+-- Cost: O(unrecorded withdrawals).
+local missing = load_sale()
+if missing then return missing end
+for i = 2, #ARGV do redis.call('HDEL', sale_key .. ':unrecorded', ARGV[i]) end
+local answer = {'WITHDRAWALS', now}
+local unrecorded = redis.call('HGETALL', sale_key .. ':unrecorded')
+for i = 1, #unrecorded, 2 do
+  local name, quantity = unrecorded[i + 1]:match('^(%S+) (%d+)$')
+  answer[#answer + 1] = unrecorded[i]
+  answer[#answer + 1] = name
+  answer[#answer + 1] = tonumber(quantity)
+end
+return answer

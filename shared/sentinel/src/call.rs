@@ -1,0 +1,54 @@
+//! How a call is to be made, and what it brings back.
+
+use std::time::Duration;
+
+use crate::{Deadline, Lineage, Value};
+
+/// How a call is to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Call {
+    /// By when it must have ended.
+    pub deadline: Deadline,
+    /// Whether it may be sent again when it is not known to have run.
+    pub idempotency: Idempotency,
+    /// What it waits for.
+    pub durability: Durability,
+}
+
+/// Whether a call may be sent again when it is not known to have run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Idempotency {
+    /// It changes nothing.
+    ReadOnly,
+    /// Running it twice is running it once.
+    Idempotent,
+    /// It must not run twice.
+    NonIdempotent,
+}
+
+/// What a call waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// The master's answer.
+    Master,
+    /// The acknowledgement of replicas as well, for at most `timeout`; others wait behind it.
+    Replicas {
+        /// Replicas to wait for.
+        count: u8,
+        /// How long the master waits for them.
+        timeout: Duration,
+    },
+}
+
+/// What a call brought back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The answer.
+    pub value: Value,
+    /// Replicas that have acknowledged everything that was *written on this connection* before the
+    /// answer; 0 for [`Durability::Master`]. Fewer than asked for is no error here: what the answer
+    /// means decides. A call that wrote nothing proves nothing, so a repeat must write, too.
+    pub replicas: u64,
+    /// The history that the answering server's dataset belongs to.
+    pub lineage: Lineage,
+}

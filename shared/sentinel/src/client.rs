@@ -1,0 +1,220 @@
+//! The client: finds the master, sends, and decides what may be sent again.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use redis::Cmd;
+use tokio::sync::{Mutex, Semaphore};
+
+use crate::call::{Call, Durability, Idempotency, Reply};
+use crate::classify::{Failure, Remedy, ambiguous, classify};
+use crate::config::{Config, ConfigError, Endpoint};
+use crate::handshake::Lineage;
+use crate::script::Invocation;
+use crate::session::Session;
+use crate::{Deadline, Error, Value};
+
+/// Calls under way on one connection; others wait within their deadline.
+const IN_FLIGHT_MAX: usize = 1_024;
+
+/// Less than this and an attempt is not begun.
+const ATTEMPT_MIN: Duration = Duration::from_millis(5);
+
+/// A connection to the master behind the sentinels. Cheap to clone; clones share it.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    config: Config,
+    session: RwLock<Option<Arc<Session>>>,
+    reconnect: Mutex<()>,
+    /// Attempts to connect, so that callers who waited for one do not each make their own.
+    attempts: AtomicU64,
+    in_flight: Semaphore,
+}
+
+/// Where a client stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// The master of the present connection, if there is one.
+    pub master: Option<Endpoint>,
+    /// Which attempt to connect gave it; 0 without one.
+    pub generation: u64,
+    /// The history of that master's dataset.
+    pub lineage: Option<Lineage>,
+}
+
+/// What is sent: a script, or a command.
+enum Request<'a> {
+    Script(&'a Invocation<'a>),
+    Command(Cmd),
+}
+
+impl Client {
+    /// Checks the configuration. Opens no connection.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        config.check()?;
+        Ok(Self(Arc::new(Inner {
+            config,
+            session: RwLock::new(None),
+            reconnect: Mutex::new(()),
+            attempts: AtomicU64::new(0),
+            in_flight: Semaphore::new(IN_FLIGHT_MAX),
+        })))
+    }
+
+    /// Connects, where that is possible now. Nothing is lost by ignoring a failure.
+    pub async fn warm_up(&self, deadline: Deadline) -> Result<(), Error> {
+        self.session(deadline).await.map(drop)
+    }
+
+    /// Where this client stands.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let session = self.present();
+        Status {
+            generation: session.as_ref().map_or(0, |session| session.generation),
+            lineage: session.as_ref().map(|session| session.lineage.clone()),
+            master: session.map(|session| session.master.clone()),
+        }
+    }
+
+    /// Runs a script: EVALSHA, its source only where the server lacks it, WAIT in the same pipeline.
+    pub async fn invoke(&self, invocation: &Invocation<'_>, call: Call) -> Result<Reply, Error> {
+        self.execute(Request::Script(invocation), call).await
+    }
+
+    /// Runs a command.
+    pub async fn command(&self, name: &str, args: &[&[u8]], call: Call) -> Result<Reply, Error> {
+        let mut command = redis::cmd(name);
+        for arg in args {
+            command.arg(*arg);
+        }
+        self.execute(Request::Command(command), call).await
+    }
+
+    async fn execute(&self, request: Request<'_>, call: Call) -> Result<Reply, Error> {
+        let permit = call.deadline.bound(self.0.in_flight.acquire()).await;
+        let Some(Ok(_permit)) = permit else { return Err(Error::DeadlineExceeded) };
+        // Once an attempt has no known outcome, no later one that did not run can tell it.
+        let mut doubt = None;
+        loop {
+            if call.deadline.remaining() < ATTEMPT_MIN {
+                return Err(doubt.unwrap_or(Error::DeadlineExceeded));
+            }
+            let failure = match self.attempt(&request, &call).await {
+                Ok(reply) => return Ok(reply),
+                Err(failure) => failure,
+            };
+            let is_ambiguous = matches!(failure.error, Error::Ambiguous(_));
+            if is_ambiguous && call.idempotency == Idempotency::NonIdempotent {
+                return Err(failure.error);
+            }
+            let is_final = failure.remedy == Remedy::None
+                || matches!(failure.error, Error::Config(_))
+                || call.deadline.remaining() < self.0.config.timings.backoff_max + ATTEMPT_MIN;
+            if is_final {
+                return Err(doubt.filter(|_| !is_ambiguous).unwrap_or(failure.error));
+            }
+            tracing::debug!(error = %failure.error, "trying again");
+            if is_ambiguous {
+                doubt = Some(failure.error);
+            }
+            tokio::time::sleep(self.backoff()).await;
+        }
+    }
+
+    async fn attempt(&self, request: &Request<'_>, call: &Call) -> Result<Reply, Failure> {
+        let session = self
+            .session(call.deadline)
+            .await
+            .map_err(|error| Failure { error, remedy: Remedy::Reconnect })?;
+        let first = match request {
+            Request::Script(invocation) => invocation.by_sha(),
+            Request::Command(command) => command.clone(),
+        };
+        let mut sent = self.send(&session, first, call).await;
+        if let (Err(failure), Request::Script(invocation)) = (&sent, request)
+            && failure.remedy == Remedy::SendSource
+        {
+            sent = self.send(&session, invocation.by_source(), call).await;
+        }
+        if let Err(failure) = &sent
+            && failure.remedy == Remedy::Reconnect
+        {
+            session.bury();
+        }
+        sent
+    }
+
+    /// One pipeline: the command, and WAIT where the call is durable.
+    async fn send(&self, session: &Session, command: Cmd, call: &Call) -> Result<Reply, Failure> {
+        let deadline = call.deadline.sooner(self.0.config.timings.response);
+        let mut commands = Vec::with_capacity(2);
+        commands.push(command);
+        if let Durability::Replicas { count, timeout } = call.durability {
+            let mut wait = redis::cmd("WAIT");
+            wait.arg(count).arg(timeout.as_millis().to_string());
+            commands.push(wait);
+        }
+        let mut values = session.send(&commands, deadline).await?.into_iter();
+        let value = values.next().ok_or_else(|| ambiguous("the answer is missing"))?;
+        if let redis::Value::ServerError(error) = value {
+            return Err(classify(&error.into()));
+        }
+        let value = Value::read(value).map_err(ambiguous)?;
+        let replicas = match values.next() {
+            Some(redis::Value::Int(replicas)) => u64::try_from(replicas).unwrap_or(0),
+            _ => 0,
+        };
+        Ok(Reply { value, replicas, lineage: session.lineage.clone() })
+    }
+
+    /// The present connection, probed after a pause, or a new one. However many callers need a new one,
+    /// it is opened once; it is opened by the callers themselves, so no task is left behind.
+    async fn session(&self, deadline: Deadline) -> Result<Arc<Session>, Error> {
+        let timings = &self.0.config.timings;
+        if let Some(session) = self.present() {
+            if !session.has_idled(timings.idle_before_probe) || session.probe(timings.probe).await {
+                return Ok(session);
+            }
+            session.bury();
+        }
+        let seen = self.0.attempts.load(Ordering::Acquire);
+        let locked = deadline.bound(self.0.reconnect.lock()).await;
+        let Some(_lock) = locked else {
+            return Err(Error::Unavailable("another caller is still connecting".to_owned()));
+        };
+        if let Some(session) = self.present() {
+            return Ok(session);
+        }
+        if self.0.attempts.load(Ordering::Acquire) != seen {
+            return Err(Error::Unavailable("an attempt to connect has just failed".to_owned()));
+        }
+        let generation = self.0.attempts.fetch_add(1, Ordering::AcqRel) + 1;
+        let opened = Session::open(&self.0.config, generation, deadline).await;
+        let session = Arc::new(opened.inspect_err(|error| tracing::warn!(%error, "no connection"))?);
+        tracing::info!(master = %session.master, generation, lineage = session.lineage.as_str(), "connected");
+        *self.0.session.write().unwrap_or_else(PoisonError::into_inner) = Some(session.clone());
+        Ok(session)
+    }
+
+    fn present(&self) -> Option<Arc<Session>> {
+        let session = self.0.session.read().unwrap_or_else(PoisonError::into_inner);
+        session.as_ref().filter(|session| !session.is_dead()).cloned()
+    }
+
+    fn backoff(&self) -> Duration {
+        let timings = &self.0.config.timings;
+        let spread = timings.backoff_max.saturating_sub(timings.backoff_min);
+        timings.backoff_min + spread.mul_f64(jitter())
+    }
+}
+
+/// A number in `0.0..1.0` that differs between callers and processes. Not for secrets.
+fn jitter() -> f64 {
+    use std::hash::{BuildHasher, RandomState};
+    let bits = RandomState::new().hash_one(std::process::id()) >> 40;
+    f64::from(u32::try_from(bits).unwrap_or(0)) / f64::from(1_u32 << 24)
+}
