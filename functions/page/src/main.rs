@@ -1,3 +1,108 @@
-//! .
+//! `GET /sales/{sale}`: the page, the same for everybody. `GET /sales/{sale}/status`: what changes.
+//! `GET /assets/{file}`: style and script of the page.
 
-fn main() {}
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use edge::{Problem, SalePath, Within};
+use jiff::Timestamp;
+use sale::{Definition, SaleId, SaleState, Sku, SkuView, Stock};
+use serde::Serialize;
+
+const PAGE_CACHE: &str = "public, max-age=0, s-maxage=5, stale-while-revalidate=30, stale-if-error=86400";
+const STATUS_CACHE: &str = "public, max-age=1, s-maxage=1, stale-while-revalidate=5";
+const ASSET_CACHE: &str = "public, max-age=300, stale-if-error=86400";
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// How soon a client may ask for the status again: as long as a cache may keep it.
+const POLL_AFTER_MS: u32 = 1_000;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    edge::serve("page", |settings| {
+        let routes = Router::new()
+            .route("/sales/{sale}", get(page))
+            .route("/sales/{sale}/status", get(status))
+            .route("/assets/{file}", get(asset));
+        Some(routes.with_state(Arc::new(settings.stock()?)))
+    })
+    .await
+}
+
+#[derive(Template)]
+#[template(path = "sale.html")]
+struct Page {
+    sale: SaleId,
+    definition: Definition,
+}
+
+async fn page(
+    State(stock): State<Arc<Stock>>,
+    SalePath(sale): SalePath,
+    Within(deadline): Within,
+) -> Result<Response, Problem> {
+    let view = stock.view(&sale, deadline).await?.ok_or_else(Problem::sale_not_found)?;
+    let definition = view.definition.ok_or_else(Problem::sale_not_found)?;
+    let html = Page { sale, definition }.render().map_err(|error| Problem::internal().caused_by(&error))?;
+    Ok(([(CACHE_CONTROL, PAGE_CACHE), (CONTENT_SECURITY_POLICY, POLICY)], Html(html)).into_response())
+}
+
+#[derive(Serialize)]
+struct Status {
+    sale: SaleId,
+    state: SaleState,
+    server_time: Timestamp,
+    opens_at: Option<Timestamp>,
+    closes_at: Option<Timestamp>,
+    skus: Vec<SkuStatus>,
+    poll_after_ms: u32,
+}
+
+#[derive(Serialize)]
+struct SkuStatus {
+    sku: Sku,
+    available: u32,
+    sold_out: bool,
+    may_return: bool,
+}
+
+impl From<SkuView> for SkuStatus {
+    fn from(view: SkuView) -> Self {
+        let (sold_out, may_return) = (view.available == 0, view.may_return());
+        Self { sku: view.sku, available: view.available, sold_out, may_return }
+    }
+}
+
+async fn status(
+    State(stock): State<Arc<Stock>>,
+    SalePath(sale): SalePath,
+    Within(deadline): Within,
+) -> Result<Response, Problem> {
+    let view = stock.view(&sale, deadline).await?.ok_or_else(Problem::sale_not_found)?;
+    let status = Status {
+        sale,
+        state: view.state,
+        server_time: view.now,
+        opens_at: view.opens_at,
+        closes_at: view.closes_at,
+        skus: view.skus.into_iter().map(SkuStatus::from).collect(),
+        poll_after_ms: POLL_AFTER_MS,
+    };
+    Ok(([(CACHE_CONTROL, STATUS_CACHE)], axum::Json(status)).into_response())
+}
+
+async fn asset(Path(file): Path<String>) -> Result<Response, Problem> {
+    let (kind, content) = match file.as_str() {
+        "sale.css" => ("text/css; charset=utf-8", include_str!("../assets/sale.css")),
+        "sale.js" => ("text/javascript; charset=utf-8", include_str!("../assets/sale.js")),
+        _ => return Err(Problem::route_not_found()),
+    };
+    Ok(([(CACHE_CONTROL, ASSET_CACHE), (CONTENT_TYPE, kind)], content).into_response())
+}

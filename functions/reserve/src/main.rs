@@ -9,16 +9,20 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
-use edge::{Json, Path, Problem, RateLimitHeaders, Receipts, RequestKey, Shoppers};
+use edge::{
+    Json, Problem, RateLimitHeaders, Receipts, RequestKey, ReservationPath, SalePath, Shoppers, Within,
+    invalid_fields,
+};
 use sale::{
-    Deadline, FindOutcome, RateLimit, ReleaseOutcome, ReserveOutcome, ReserveRequest, Shopper, Sku, Stock,
+    FindOutcome, RateLimit, ReleaseOutcome, ReservationState, ReserveAnswer, ReserveOutcome, ReserveRequest, Sku,
+    Stock,
 };
 use serde::Deserialize;
 
-use crate::answer::{created, ok};
+use crate::answer::answer;
 
 struct App {
     stock: Stock,
@@ -32,7 +36,11 @@ async fn main() -> ExitCode {
     edge::serve("reserve", |settings| {
         let (stock, shoppers, receipts) = (settings.stock(), settings.shoppers(), settings.receipts());
         let rate_limit = settings.rate_limit();
-        Some(routes(App { stock: stock?, shoppers: shoppers?, receipts: receipts?, rate_limit: rate_limit? }))
+        let app = App { stock: stock?, shoppers: shoppers?, receipts: receipts?, rate_limit: rate_limit? };
+        let routes = Router::new()
+            .route("/sales/{sale}/reservations", post(reserve))
+            .route("/sales/{sale}/reservations/{id}", get(find).delete(release));
+        Some(routes.with_state(Arc::new(app)))
     })
     .await
 }
@@ -42,4 +50,84 @@ async fn main() -> ExitCode {
 struct Wish {
     sku: Sku,
     quantity: u32,
+}
+
+async fn reserve(
+    State(app): State<Arc<App>>,
+    SalePath(sale): SalePath,
+    headers: HeaderMap,
+    RequestKey(key): RequestKey,
+    Within(deadline): Within,
+    Json(wish): Json<Wish>,
+) -> Result<Response, Problem> {
+    let shopper = app.shoppers.identify(&Method::POST, &headers)?;
+    if !(1..=10).contains(&wish.quantity) {
+        return Err(invalid_fields("/quantity", "must be 1 to 10"));
+    }
+    let id = app.shoppers.reservation(&sale, &shopper, &key);
+    let Wish { sku, quantity } = wish;
+    let request = ReserveRequest { id, sale: sale.clone(), sku, quantity, shopper, rate_limit: app.rate_limit };
+    let ReserveAnswer { outcome, quota, now } = app.stock.reserve(&request, deadline).await?;
+    let limits = RateLimitHeaders::new(app.rate_limit, quota);
+    let answered = match outcome {
+        ReserveOutcome::Held(held) => answer(StatusCode::CREATED, held, now, &app.receipts),
+        ReserveOutcome::Repeated(known) => match known.state {
+            ReservationState::Expired => Err(Problem::reservation_expired()),
+            ReservationState::Released => Err(Problem::reservation_released()),
+            _ => answer(StatusCode::OK, known, now, &app.receipts),
+        },
+        ReserveOutcome::KeyReused => Err(Problem::idempotency_key_reused()),
+        ReserveOutcome::Throttled { retry_after } => Err(Problem::quota_exceeded(retry_after)),
+        ReserveOutcome::KindRefused => {
+            Err(Problem::unauthenticated("This sale does not take this kind of shopper; sign in the other way."))
+        }
+        ReserveOutcome::NotOpen(opens_at) => Err(Problem::sale_not_open(opens_at, now)),
+        ReserveOutcome::Paused => Err(Problem::sale_paused()),
+        ReserveOutcome::Ended => Err(Problem::sale_ended()),
+        ReserveOutcome::LimitReached { limit, reservation } => {
+            Err(Problem::limit_reached(Some(limit), &sale, reservation.as_ref()))
+        }
+        ReserveOutcome::SoldOut { may_return } => Err(Problem::sold_out(may_return)),
+        ReserveOutcome::SaleNotFound => Err(Problem::sale_not_found()),
+        ReserveOutcome::SkuNotFound => Err(Problem::sku_not_found()),
+    };
+    match answered {
+        Ok(mut response) => {
+            response.headers_mut().extend(limits.pairs());
+            Ok(response)
+        }
+        Err(problem) => Err(limits.pairs().fold(problem, |problem, (name, value)| problem.with_header(name, value))),
+    }
+}
+
+async fn find(
+    State(app): State<Arc<App>>,
+    ReservationPath(sale, id): ReservationPath,
+    headers: HeaderMap,
+    Within(deadline): Within,
+) -> Result<Response, Problem> {
+    let shopper = app.shoppers.identify(&Method::GET, &headers)?;
+    match app.stock.find(&sale, &id, &shopper.id, deadline).await? {
+        FindOutcome::Found(found, now) => answer(StatusCode::OK, found, now, &app.receipts),
+        FindOutcome::ReservationNotFound => Err(Problem::reservation_not_found()),
+        FindOutcome::SaleNotFound => Err(Problem::sale_not_found()),
+    }
+}
+
+async fn release(
+    State(app): State<Arc<App>>,
+    ReservationPath(sale, id): ReservationPath,
+    headers: HeaderMap,
+    Within(deadline): Within,
+) -> Result<Response, Problem> {
+    let shopper = app.shoppers.identify(&Method::DELETE, &headers)?;
+    match app.stock.release(&sale, &id, &shopper.id, deadline).await? {
+        ReleaseOutcome::Released(released, now) => answer(StatusCode::OK, released, now, &app.receipts),
+        ReleaseOutcome::Expired => Err(Problem::reservation_expired()),
+        ReleaseOutcome::Confirming => Err(Problem::confirm_in_progress()),
+        ReleaseOutcome::Ordered => Err(Problem::already_ordered(&id.order())),
+        ReleaseOutcome::Cancelled => Err(Problem::order_cancelled()),
+        ReleaseOutcome::ReservationNotFound => Err(Problem::reservation_not_found()),
+        ReleaseOutcome::SaleNotFound => Err(Problem::sale_not_found()),
+    }
 }

@@ -20,7 +20,11 @@ impl FieldFault {
     }
 
     pub(crate) fn sentence(&self) -> String {
-        if self.pointer.is_empty() { self.detail.clone() } else { format!("{}: {}", self.pointer, self.detail) }
+        if self.pointer.is_empty() {
+            self.detail.clone()
+        } else {
+            format!("{}: {}", self.pointer, self.detail)
+        }
     }
 }
 

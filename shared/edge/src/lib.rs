@@ -38,5 +38,5 @@ pub use problem::Problem;
 pub use problems::{Kind, PROBLEMS};
 pub use rate_limit::RateLimitHeaders;
 pub use receipt::Receipts;
-pub use serve::serve;
+pub use serve::{serve, serve_schedule};
 pub use settings::{SETTINGS, Setting, Settings};

@@ -26,7 +26,8 @@ impl PublicOrigin {
             "http" if is_loopback => false,
             _ => return None,
         };
-        let is_bare = uri.path_and_query().is_none_or(|path| path == "/") && !authority.as_str().contains('@');
+        let is_bare =
+            uri.path_and_query().is_none_or(|path| path == "/") && !authority.as_str().contains('@');
         let text = format!("{}://{}", if is_https { "https" } else { "http" }, authority);
         is_bare.then_some(Self { text, is_https })
     }
@@ -54,7 +55,9 @@ mod tests {
         for url in ["https://shop.example", "https://shop.example:8443/", "http://127.0.0.1:8080"] {
             assert!(PublicOrigin::parse(url).is_some(), "{url}");
         }
-        for url in ["http://shop.example", "ftp://127.0.0.1", "shop.example", "", "https://u@h", "https://h/p"] {
+        for url in
+            ["http://shop.example", "ftp://127.0.0.1", "shop.example", "", "https://u@h", "https://h/p"]
+        {
             assert!(PublicOrigin::parse(url).is_none(), "{url}");
         }
     }

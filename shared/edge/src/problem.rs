@@ -159,7 +159,9 @@ impl Problem {
         Self::new(table::ORDER_NOT_FOUND, "It is unknown, or it belongs to somebody else.")
     }
 
-    pub(crate) fn route_not_found() -> Self {
+    /// 404.
+    #[must_use]
+    pub fn route_not_found() -> Self {
         Self::new(table::ROUTE_NOT_FOUND, "Check the address.")
     }
 
@@ -283,7 +285,10 @@ impl Problem {
     /// 422.
     #[must_use]
     pub fn idempotency_key_reused() -> Self {
-        Self::new(table::IDEMPOTENCY_KEY_REUSED, "A new wish needs a new key; a repeat must be the same request.")
+        Self::new(
+            table::IDEMPOTENCY_KEY_REUSED,
+            "A new wish needs a new key; a repeat must be the same request.",
+        )
     }
 
     /// 429.
@@ -314,6 +319,17 @@ impl Problem {
     #[must_use]
     pub fn ledger_unavailable() -> Self {
         Self::new(table::LEDGER_UNAVAILABLE, "Your units are kept. Send the same request again.").retry_soon()
+    }
+
+    /// 503 or 500: what a failure of the ledger means for the caller.
+    #[must_use]
+    pub fn ledger_failed(next: Next, error: &dyn std::error::Error) -> Self {
+        let problem = match next {
+            Next::NotDone => Self::ledger_unavailable(),
+            Next::OutcomeUnknown => Self::outcome_unknown(),
+            Next::Broken => Self::internal(),
+        };
+        problem.caused_by(error)
     }
 
     /// 503: it may have been done.

@@ -25,6 +25,9 @@ impl RateLimitHeaders {
     pub fn pairs(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> + '_ {
         let policy = (HeaderName::from_static("ratelimit-policy"), self.policy.as_str());
         let state = self.state.as_deref().map(|state| (HeaderName::from_static("ratelimit"), state));
-        [Some(policy), state].into_iter().flatten().filter_map(|(name, text)| Some((name, text.parse().ok()?)))
+        [Some(policy), state]
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, text)| Some((name, text.parse().ok()?)))
     }
 }

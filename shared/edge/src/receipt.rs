@@ -21,7 +21,8 @@ struct Claims {
 impl Receipts {
     /// The receipt as a signed token, valid until the hold expires.
     pub fn sign(&self, receipt: Receipt) -> Result<String, Problem> {
-        let claims = Claims { aud: Purpose::Receipt.audience(), exp: receipt.expires_at.as_second(), receipt };
+        let claims =
+            Claims { aud: Purpose::Receipt.audience(), exp: receipt.expires_at.as_second(), receipt };
         self.0.sign(&claims).map_err(|error| Problem::internal().caused_by(&error))
     }
 

@@ -77,7 +77,9 @@ impl Ledger {
         };
         // An order stands although Redis may have forgotten it.
         match self.order(&id.order(), deadline).await?.filter(|order| order.shopper == *shopper) {
-            Some(order) if order.state == OrderState::Confirmed => Ok(ConfirmOutcome::AlreadyConfirmed(order)),
+            Some(order) if order.state == OrderState::Confirmed => {
+                Ok(ConfirmOutcome::AlreadyConfirmed(order))
+            }
             Some(_) => Ok(ConfirmOutcome::Cancelled),
             None => Ok(without_order),
         }

@@ -7,7 +7,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::tls;
-use sale::Deadline;
+use sale::{Deadline, Next};
 
 use crate::item::Malformed;
 
@@ -45,10 +45,14 @@ pub enum LedgerError {
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 impl LedgerError {
-    /// Whether it is certain that nothing was done.
+    /// What the caller may do next.
     #[must_use]
-    pub const fn is_not_done(&self) -> bool {
-        matches!(self, Self::Refused { .. })
+    pub const fn next(&self) -> Next {
+        match self {
+            Self::Refused { .. } => Next::NotDone,
+            Self::OutcomeUnknown(_) => Next::OutcomeUnknown,
+            Self::Broken(_) => Next::Broken,
+        }
     }
 }
 
@@ -90,9 +94,9 @@ where
 }
 
 impl Ledger {
-    /// The table of this name; endpoint, region and credentials come from the standard AWS variables.
-    /// Opens no connection.
-    pub async fn connect(table: String) -> Self {
+    /// A handle on the table `spillway`; endpoint, region and credentials come from the standard AWS
+    /// variables. Opens no connection.
+    pub async fn from_environment() -> Self {
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
             .build_https();
@@ -101,7 +105,13 @@ impl Ledger {
             .operation_attempt_timeout(TIMEOUT_ATTEMPT)
             .build();
         let config = aws_config::from_env().http_client(http).timeout_config(timeouts).load().await;
-        Self { client: Client::new(&config), table }
+        Self { client: Client::new(&config), table: "spillway".to_owned() }
+    }
+
+    /// The same connection, with the table of this name.
+    #[must_use]
+    pub fn with_table(&self, table: String) -> Self {
+        Self { client: self.client.clone(), table }
     }
 
     /// Awaits a call to the service, but not beyond the deadline.

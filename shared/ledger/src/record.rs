@@ -75,11 +75,7 @@ impl Ledger {
     }
 
     /// What was decided about an order before; `None` while nothing was.
-    async fn decided(
-        &self,
-        id: &OrderId,
-        deadline: Deadline,
-    ) -> Result<Option<RecordOutcome>, LedgerError> {
+    async fn decided(&self, id: &OrderId, deadline: Deadline) -> Result<Option<RecordOutcome>, LedgerError> {
         let Some(item) = self.get(order_key(id), deadline).await? else { return Ok(None) };
         Ok(Some(match Order::read(&item)? {
             Some(order) if order.state == OrderState::Cancelled => RecordOutcome::Cancelled(order),
@@ -131,9 +127,7 @@ fn taken_units(failed: &[bool], units: &[u32]) -> Vec<u32> {
 
 /// Which items' conditions failed, in the order of the transaction; all `false` where it only met
 /// another transaction. Any other error stays one.
-pub(crate) fn failed_conditions(
-    error: SdkError<TransactWriteItemsError>,
-) -> Result<Vec<bool>, LedgerError> {
+pub(crate) fn failed_conditions(error: SdkError<TransactWriteItemsError>) -> Result<Vec<bool>, LedgerError> {
     let service = error.as_service_error();
     if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = service {
         let reasons = cancelled.cancellation_reasons();

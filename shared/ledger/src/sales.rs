@@ -72,7 +72,9 @@ impl Ledger {
             .condition_expression("attribute_not_exists(pk)");
         match Self::within(deadline, put.send()).await? {
             Ok(_) => Ok(CreateOutcome::Created),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => {
+            Err(error)
+                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>
+            {
                 Ok(CreateOutcome::AlreadyExists)
             }
             Err(error) => Err(error.into()),

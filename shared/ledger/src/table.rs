@@ -82,8 +82,7 @@ impl Ledger {
 
     /// The item of this key, read consistently.
     pub(crate) async fn get(&self, key: String, deadline: Deadline) -> Result<Option<Item>, LedgerError> {
-        let get =
-            self.client.get_item().table_name(&self.table).key(KEY, text(key)).consistent_read(true);
+        let get = self.client.get_item().table_name(&self.table).key(KEY, text(key)).consistent_read(true);
         Ok(Self::within(deadline, get.send()).await??.item)
     }
 }

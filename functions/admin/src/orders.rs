@@ -1,0 +1,66 @@
+//! Orders: a sale's in pages, and the cancel.
+
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use edge::{OrderPath, Problem, RequestKey, SalePath, Within, invalid_fields};
+use jiff::Timestamp;
+use ledger::{CONFIRM_DEADLINE, CancelOutcome, Cursor, Order};
+use sale::{FinishOutcome, Verdict};
+use serde::{Deserialize, Serialize};
+
+use crate::{App, problem};
+
+const PAGE_MAX: u16 = 1_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Page {
+    cursor: Option<String>,
+    limit: Option<u16>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Orders {
+    orders: Vec<Order>,
+    next_cursor: Option<String>,
+}
+
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    SalePath(sale): SalePath,
+    Within(deadline): Within,
+    page: Result<Query<Page>, axum::extract::rejection::QueryRejection>,
+) -> Result<axum::Json<Orders>, Problem> {
+    let Query(page) = page.map_err(|error| invalid_fields("query", &error.body_text()))?;
+    let cursor = page.cursor.as_deref().map_or(Ok(Cursor::default()), Cursor::parse);
+    let cursor = cursor.map_err(|error| invalid_fields("query:cursor", &error.to_string()))?;
+    let limit = page.limit.unwrap_or(100);
+    if !(1..=PAGE_MAX).contains(&limit) {
+        return Err(invalid_fields("query:limit", "must be 1 to 1000"));
+    }
+    app.ledger.sale(&sale, deadline).await.map_err(problem)?.ok_or_else(Problem::sale_not_found)?;
+    let page = app.ledger.orders(&sale, cursor, limit, deadline).await.map_err(problem)?;
+    Ok(axum::Json(Orders { orders: page.orders, next_cursor: page.next.map(|cursor| cursor.encode()) }))
+}
+
+/// Redis is told first that a cancel is under way, then the ledger decides, then the units return; the
+/// sweep finishes what a crash interrupts.
+pub(crate) async fn cancel(
+    State(app): State<Arc<App>>,
+    OrderPath(id): OrderPath,
+    RequestKey(_): RequestKey,
+    Within(deadline): Within,
+) -> Result<axum::Json<Order>, Problem> {
+    let order = app.ledger.order(&id, deadline).await.map_err(problem)?.ok_or_else(Problem::order_not_found)?;
+    app.stock.note_cancel(&order.sale, &order.reservation, CONFIRM_DEADLINE, deadline).await?;
+    let cancelled = match app.ledger.cancel(&id, Timestamp::now(), deadline).await.map_err(problem)? {
+        CancelOutcome::Cancelled(order) => order,
+        CancelOutcome::OrderNotFound => return Err(Problem::order_not_found()),
+    };
+    let finished = app.stock.finish(&order.sale, &order.reservation, Verdict::Cancelled, deadline).await?;
+    if finished != FinishOutcome::Finished {
+        tracing::warn!(order = %id, ?finished, "Redis did not know a cancelled order");
+    }
+    Ok(axum::Json(cancelled))
+}

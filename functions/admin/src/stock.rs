@@ -1,0 +1,123 @@
+//! Stock: the report, restock and withdraw.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use edge::{Json, Problem, RequestKey, SalePath, SkuPath, Within, invalid_fields};
+use jiff::Timestamp;
+use ledger::ChangeRecordOutcome;
+use sale::{RestockOutcome, SaleId, SaleState, Sku, SkuView, WithdrawOutcome};
+use serde::{Deserialize, Serialize};
+
+use crate::{App, problem};
+
+#[derive(Serialize)]
+pub(crate) struct Report {
+    sale: SaleId,
+    state: SaleState,
+    server_time: Timestamp,
+    epoch: u64,
+    /// `stock = available + held + sold + quarantined` for every SKU.
+    conserved: bool,
+    unsettled: u64,
+    skus: Vec<SkuView>,
+}
+
+pub(crate) async fn report(
+    State(app): State<Arc<App>>,
+    SalePath(sale): SalePath,
+    Within(deadline): Within,
+) -> Result<axum::Json<Report>, Problem> {
+    let view = app.stock.view(&sale, deadline).await?.ok_or_else(Problem::sale_not_found)?;
+    Ok(axum::Json(Report {
+        conserved: view.is_conserved(),
+        sale,
+        state: view.state,
+        server_time: view.now,
+        epoch: view.epoch,
+        unsettled: view.unsettled,
+        skus: view.skus,
+    }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Quantity {
+    quantity: u32,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Restocked {
+    sku: Sku,
+    stock: u32,
+    restocked: u32,
+}
+
+/// The ledger first, then Redis: Redis never sells what the ledger does not know of.
+pub(crate) async fn restock(
+    State(app): State<Arc<App>>,
+    SkuPath(sale, sku): SkuPath,
+    RequestKey(key): RequestKey,
+    Within(deadline): Within,
+    Json(Quantity { quantity }): Json<Quantity>,
+) -> Result<axum::Json<Restocked>, Problem> {
+    check(quantity)?;
+    let change = key.change(&sale);
+    let recorded = app.ledger.record_restock(&sale, &sku, quantity, &change, deadline).await;
+    read(recorded.map_err(problem)?)?;
+    let applied = app.stock.restock(&sale, &sku, quantity, &change, deadline).await?;
+    app.ledger.forget_restock(&sale, &change, deadline).await.map_err(problem)?;
+    match applied {
+        RestockOutcome::Restocked { stock } => Ok(axum::Json(Restocked { sku, stock, restocked: quantity })),
+        RestockOutcome::KeyReused => Err(Problem::idempotency_key_reused()),
+        RestockOutcome::SkuNotFound => Err(Problem::sku_not_found()),
+        RestockOutcome::SaleNotFound => Err(Problem::recovering()),
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct Withdrawn {
+    sku: Sku,
+    stock: u32,
+    withdrawn: u32,
+}
+
+/// Redis first, then the ledger: only available units leave the stock, and Redis knows which are.
+pub(crate) async fn withdraw(
+    State(app): State<Arc<App>>,
+    SkuPath(sale, sku): SkuPath,
+    RequestKey(key): RequestKey,
+    Within(deadline): Within,
+    Json(Quantity { quantity }): Json<Quantity>,
+) -> Result<axum::Json<Withdrawn>, Problem> {
+    check(quantity)?;
+    let change = key.change(&sale);
+    match app.stock.withdraw(&sale, &sku, quantity, &change, deadline).await? {
+        WithdrawOutcome::Withdrawn { units, stock } => {
+            if units > 0 {
+                let recorded = app.ledger.record_withdrawal(&sale, &sku, units, &change, deadline).await;
+                read(recorded.map_err(problem)?)?;
+                app.stock.withdrawals(&sale, &[change], deadline).await?;
+            }
+            Ok(axum::Json(Withdrawn { sku, stock, withdrawn: units }))
+        }
+        WithdrawOutcome::KeyReused => Err(Problem::idempotency_key_reused()),
+        WithdrawOutcome::SkuNotFound => Err(Problem::sku_not_found()),
+        WithdrawOutcome::SaleNotFound => Err(Problem::sale_not_found()),
+    }
+}
+
+fn check(quantity: u32) -> Result<(), Problem> {
+    let is_sane = (1..=sale::STOCK_MAX).contains(&quantity);
+    if is_sane { Ok(()) } else { Err(invalid_fields("/quantity", "must be 1 to 10000000")) }
+}
+
+fn read(recorded: ChangeRecordOutcome) -> Result<(), Problem> {
+    match recorded {
+        ChangeRecordOutcome::Recorded => Ok(()),
+        ChangeRecordOutcome::KeyReused => Err(Problem::idempotency_key_reused()),
+        ChangeRecordOutcome::TooMuch => Err(invalid_fields("/quantity", "would raise the stock above 10000000")),
+        ChangeRecordOutcome::SkuNotFound => Err(Problem::sku_not_found()),
+        ChangeRecordOutcome::SaleNotFound => Err(Problem::sale_not_found()),
+    }
+}

@@ -1,0 +1,65 @@
+//! A reservation as an answer shows it.
+
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse, Response};
+use edge::{Problem, Receipts};
+use jiff::Timestamp;
+use sale::{OrderId, Reservation, ReservationId, ReservationState, SaleId, Sku};
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Answer {
+    id: ReservationId,
+    sale: SaleId,
+    sku: Sku,
+    quantity: u32,
+    units: Vec<u32>,
+    state: ReservationState,
+    expires_at: Timestamp,
+    expires_in_ms: i64,
+    server_time: Timestamp,
+    price_minor: u64,
+    total_minor: u64,
+    currency: String,
+    /// Only while the units are kept.
+    receipt: Option<String>,
+    /// Only where there is or was an order.
+    order_id: Option<OrderId>,
+}
+
+/// The reservation with this status; a new one says where it is.
+pub(crate) fn answer(
+    status: StatusCode,
+    reservation: Reservation,
+    now: Timestamp,
+    receipts: &Receipts,
+) -> Result<Response, Problem> {
+    let location = format!("/sales/{}/reservations/{}", reservation.sale, reservation.id);
+    let has_order = matches!(reservation.state, ReservationState::Ordered | ReservationState::Cancelled);
+    let receipt = reservation.state.is_live().then(|| receipts.sign(reservation.receipt())).transpose()?;
+    let left_ms = reservation.expires_at.as_millisecond() - now.as_millisecond();
+    let body = Answer {
+        quantity: reservation.quantity(),
+        total_minor: reservation.total_minor(),
+        order_id: has_order.then(|| reservation.order_id()),
+        expires_in_ms: left_ms.max(0),
+        server_time: now,
+        receipt,
+        id: reservation.id,
+        sale: reservation.sale,
+        sku: reservation.sku,
+        units: reservation.units,
+        state: reservation.state,
+        expires_at: reservation.expires_at,
+        price_minor: reservation.price_minor,
+        currency: reservation.currency,
+    };
+    let mut response = (status, axum::Json(body)).into_response();
+    if status == StatusCode::CREATED
+        && let Ok(location) = location.parse()
+    {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    Ok(response)
+}

@@ -1,0 +1,89 @@
+//! One step of the sweep over every sale that may still have something to settle.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use ledger::{Ledger, PurchaseError, SaleRecord};
+use sale::{ChangeId, Deadline, SaleId, Stock};
+
+/// One step ends by then; the next goes on where it stopped.
+const STEP_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Reservations settled per sale and step, and holds freed per SKU and script: short enough that no
+/// script keeps the master busy.
+const SETTLED_MAX: u32 = 100;
+const FREED_PER_SCRIPT: u32 = 200;
+const SCRIPTS_MAX: u32 = 50;
+
+/// A sale is swept until this long after its end: every hold and confirm is over by then.
+const SWEPT_AFTER_END: SignedDuration = SignedDuration::from_hours(48);
+
+pub(crate) struct Sweep {
+    pub(crate) stock: Stock,
+    pub(crate) ledger: Ledger,
+}
+
+impl Sweep {
+    /// One step. A sale that fails does not keep the others from theirs.
+    pub(crate) async fn step(&self) {
+        let deadline = Deadline::after(STEP_DEADLINE);
+        let sales = match self.ledger.sales(deadline).await {
+            Ok(sales) => sales,
+            Err(error) => {
+                tracing::warn!(%error, "the sweep cannot list the sales");
+                return;
+            }
+        };
+        let now = Timestamp::now();
+        for record in sales.into_iter().filter(|record| is_active(record, now)) {
+            if let Err(error) = self.sweep(&record.sale.id, deadline).await {
+                tracing::warn!(sale = %record.sale.id, %error, "the sweep could not finish a sale");
+            }
+        }
+    }
+
+    async fn sweep(&self, sale: &SaleId, deadline: Deadline) -> Result<(), PurchaseError> {
+        self.ledger.load(&self.stock, sale, deadline).await?;
+        self.record_withdrawals(sale, deadline).await?;
+        let due = self.stock.due(sale, SETTLED_MAX, deadline).await?;
+        for id in &due {
+            self.ledger.settle_in_stock(&self.stock, sale, id, deadline).await?;
+        }
+        let freed = self.free(sale, deadline).await?;
+        if freed > 0 || !due.is_empty() {
+            tracing::info!(%sale, settled = due.len(), freed, "swept");
+        }
+        Ok(())
+    }
+
+    /// Withdrawals whose second step a crash has cut off.
+    async fn record_withdrawals(&self, sale: &SaleId, deadline: Deadline) -> Result<(), PurchaseError> {
+        let withdrawals = self.stock.withdrawals(sale, &[], deadline).await?;
+        let mut recorded: Vec<ChangeId> = Vec::with_capacity(withdrawals.len());
+        for withdrawal in withdrawals {
+            let (sku, units, change) = (&withdrawal.sku, withdrawal.units, withdrawal.change);
+            self.ledger.record_withdrawal(sale, sku, units, &change, deadline).await?;
+            recorded.push(change);
+        }
+        if !recorded.is_empty() {
+            self.stock.withdrawals(sale, &recorded, deadline).await?;
+        }
+        Ok(())
+    }
+
+    async fn free(&self, sale: &SaleId, deadline: Deadline) -> Result<u64, PurchaseError> {
+        let mut freed = 0;
+        for _ in 0..SCRIPTS_MAX {
+            let expired = self.stock.expire(sale, FREED_PER_SCRIPT, deadline).await?;
+            freed += expired.holds;
+            if !expired.more {
+                break;
+            }
+        }
+        Ok(freed)
+    }
+}
+
+fn is_active(record: &SaleRecord, now: Timestamp) -> bool {
+    record.sale.definition.closes_at + SWEPT_AFTER_END > now
+}

@@ -1,0 +1,124 @@
+//! What every request passes: limits, deadline, identity of the request, and one line in the log.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{CACHE_CONTROL, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use data_encoding::BASE32_DNSSEC;
+use futures_util::FutureExt;
+use tokio::sync::Semaphore;
+
+use crate::Problem;
+use crate::deadline::deadline_of;
+use crate::problem::ProblemNote;
+
+const HEADER_BYTES_MAX: usize = 8 * 1024;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A handler ends by its deadline itself; this much later it is ended.
+const BACKSTOP: Duration = Duration::from_millis(500);
+
+/// What the gate needs to know.
+pub(crate) struct Gate {
+    pub(crate) function: &'static str,
+    pub(crate) deadline: Duration,
+    pub(crate) in_flight: Semaphore,
+}
+
+pub(crate) async fn pass(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let id = request_id(request.headers());
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let path = request.uri().path().chars().take(200).collect::<String>();
+    let deadline = deadline_of(request.extensions(), gate.deadline);
+    request.extensions_mut().insert(deadline);
+
+    let mut response = match admit(&gate, request.headers()) {
+        Ok(_permit) => {
+            let answered = AssertUnwindSafe(next.run(request)).catch_unwind();
+            match tokio::time::timeout(deadline.remaining() + BACKSTOP, answered).await {
+                Ok(Ok(response)) => response,
+                Ok(Err(panic)) => Problem::internal().caused_by(&Panic(text_of(&*panic))).into_response(),
+                Err(_) => Problem::outcome_unknown().into_response(),
+            }
+        }
+        Err(problem) => problem.into_response(),
+    };
+    add_headers(response.headers_mut(), &id);
+    let note = response.extensions_mut().remove::<ProblemNote>();
+    let (slug, cause) = note.map_or((None, None), |note| (Some(note.slug), note.cause));
+    tracing::info!(
+        function = gate.function,
+        request_id = id,
+        method = method.as_str(),
+        route,
+        path,
+        status = response.status().as_u16(),
+        problem = slug,
+        cause,
+        duration_ms = began.elapsed().as_secs_f64() * 1_000.0,
+        "request"
+    );
+    response
+}
+
+fn admit<'a>(gate: &'a Gate, headers: &HeaderMap) -> Result<tokio::sync::SemaphorePermit<'a>, Problem> {
+    let permit = gate.in_flight.try_acquire().map_err(|_| Problem::overloaded())?;
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if bytes > HEADER_BYTES_MAX { Err(Problem::headers_too_large(HEADER_BYTES_MAX)) } else { Ok(permit) }
+}
+
+/// The caller's own id where it is sane, else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    let given = headers.get(&REQUEST_ID).and_then(|id| id.to_str().ok());
+    let is_sane = |id: &&str| (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic());
+    given.filter(is_sane).map_or_else(new_request_id, str::to_owned)
+}
+
+fn new_request_id() -> String {
+    let mut random = [0; 10];
+    // Without randomness the id is merely not unique, which no rule depends on.
+    let _ = getrandom::fill(&mut random);
+    BASE32_DNSSEC.encode(&random)
+}
+
+fn add_headers(headers: &mut HeaderMap, id: &str) {
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
+}
+
+#[derive(Debug)]
+struct Panic(String);
+
+impl std::fmt::Display for Panic {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "panic: {}", self.0)
+    }
+}
+
+impl std::error::Error for Panic {}
+
+fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+}
+
+/// Refuses what no route answers to.
+pub(crate) async fn route_not_found(_: axum::http::Request<Body>) -> Problem {
+    Problem::route_not_found()
+}
+
+pub(crate) async fn method_not_allowed(_: axum::http::Request<Body>) -> Problem {
+    Problem::method_not_allowed()
+}

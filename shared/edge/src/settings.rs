@@ -1,0 +1,306 @@
+//! The one home of environment variables. Whatever is missing or wrong is told at once.
+
+#![allow(clippy::disallowed_methods)]
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use data_encoding::BASE64;
+use sale::{IdSecret, RateLimit, Stock};
+use sentinel::{Client, Config, Credentials, Endpoint};
+
+use crate::bearer::Bearer;
+use crate::origin::PublicOrigin;
+use crate::signing::KeyRing;
+use crate::{Guests, Merchant, Receipts, Shoppers};
+
+/// A setting, for documentation and for the tests that compare it with the templates.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// Name of the environment variable.
+    pub name: &'static str,
+    /// What it is and should be.
+    pub meaning: &'static str,
+}
+
+macro_rules! settings {
+    ($($name:ident $meaning:literal;)*) => {
+        $(const $name: &str = stringify!($name);)*
+
+        /// Every setting that a function reads.
+        pub const SETTINGS: &[Setting] = &[$(Setting { name: $name, meaning: $meaning }),*];
+    };
+}
+
+settings! {
+    LISTEN "address for plain HTTP, such as 127.0.0.1:9001; absent under the Lambda runtime";
+    PUBLIC_URL "origin that shoppers see: https, or plain http on loopback";
+    REDIS_SENTINELS "host:port of each sentinel, comma-separated";
+    REDIS_MASTER_NAME "the name under which the sentinels know the master";
+    REDIS_USERNAME "ACL user of the data nodes, optional";
+    REDIS_PASSWORD "password of the data nodes, optional";
+    SENTINEL_USERNAME "ACL user of the sentinels, optional";
+    SENTINEL_PASSWORD "password of the sentinels, optional";
+    REDIS_DOWN_AFTER_MS "down-after-milliseconds of the sentinels, default 1000; more than 250";
+    CLOCK_SKEW_MS "allowance between the clocks of two Redis nodes, default 500";
+    ID_SECRET "at least 32 bytes in base64; never changes";
+    SHOPPER_SECRET "HS256 secret of the merchant's identity provider, at least 32 bytes in base64";
+    SIGNING_KEYS "kid:base64,kid:base64 of at least 32 bytes each; the first signs, all verify";
+    ADMIN_TOKEN "the merchant's token, at least 32 characters";
+    LEDGER_TABLE "name of the DynamoDB table, default spillway";
+    REQUEST_DEADLINE_MS "deadline of a request, 500 to 10000, default 4000";
+    MAX_IN_FLIGHT "requests under way in one process, default 2048";
+    RATE_LIMIT_QUOTA "requests of one shopper in one window, default 10";
+    RATE_LIMIT_WINDOW_SECONDS "length of that window, default 10";
+    RUST_LOG "what is logged, default info";
+}
+
+/// Lambda's own variable: where the runtime interface is.
+const LAMBDA_RUNTIME: &str = "AWS_LAMBDA_RUNTIME_API";
+
+/// Reads settings and collects what is wrong with them.
+pub struct Settings {
+    variables: HashMap<String, String>,
+    faults: Vec<String>,
+    pub(crate) stock: Option<Stock>,
+}
+
+/// Where requests come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Door {
+    Lambda,
+    Http(SocketAddr),
+}
+
+impl Settings {
+    pub(crate) fn from_process() -> Self {
+        let known = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Self::from_pairs(std::env::vars_os().filter_map(known))
+    }
+
+    fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        let variables = pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        Self { variables, faults: Vec::new(), stock: None }
+    }
+
+    /// One message that names everything that is wrong; `None` when nothing is.
+    pub(crate) fn faults(&self) -> Option<String> {
+        (!self.faults.is_empty())
+            .then(|| format!("settings are missing or wrong:\n  {}", self.faults.join("\n  ")))
+    }
+
+    /// The stock behind the sentinels.
+    pub fn stock(&mut self) -> Option<Stock> {
+        let sentinels = self.sentinels();
+        let master_name = self.required(REDIS_MASTER_NAME);
+        let down_after_ms = self.number(REDIS_DOWN_AFTER_MS, 1_000, 251..=60_000);
+        let skew_ms = self.number(CLOCK_SKEW_MS, 500, 0..=60_000);
+        let mut config = Config::new(sentinels?, master_name?);
+        config.credentials = self.credentials(REDIS_USERNAME, REDIS_PASSWORD);
+        config.sentinel_credentials = self.credentials(SENTINEL_USERNAME, SENTINEL_PASSWORD);
+        config.timings.down_after = Duration::from_millis(down_after_ms?);
+        match Client::new(config) {
+            Ok(client) => {
+                let stock = Stock::new(client, Duration::from_millis(skew_ms?));
+                self.stock = Some(stock.clone());
+                Some(stock)
+            }
+            Err(error) => self.fault(REDIS_SENTINELS, &error.to_string()),
+        }
+    }
+
+    /// Who shoppers are.
+    pub fn shoppers(&mut self) -> Option<Shoppers> {
+        let bearer = self.secret(SHOPPER_SECRET).map(|secret| Bearer::new(&secret));
+        let ids = self.secret(ID_SECRET).and_then(|secret| IdSecret::new(&secret).ok());
+        let guests = self.guests();
+        Some(Shoppers { bearer: bearer?, ids: ids?, guests: guests? })
+    }
+
+    /// Guests' sessions.
+    pub fn guests(&mut self) -> Option<Guests> {
+        let (keys, origin) = (self.keys(), self.origin());
+        Some(Guests { keys: keys?, origin: origin? })
+    }
+
+    /// Signed receipts.
+    pub fn receipts(&mut self) -> Option<Receipts> {
+        self.keys().map(Receipts)
+    }
+
+    /// The merchant's door.
+    pub fn merchant(&mut self) -> Option<Merchant> {
+        let token = self.required(ADMIN_TOKEN)?;
+        if token.len() < 32 {
+            return self.fault(ADMIN_TOKEN, "is shorter than 32 characters");
+        }
+        Some(Merchant::new(&token))
+    }
+
+    /// The name of the ledger's table.
+    pub fn ledger_table(&mut self) -> Option<String> {
+        Some(self.variables.get(LEDGER_TABLE).cloned().unwrap_or_else(|| "spillway".to_owned()))
+    }
+
+    /// How often one shopper may ask for a reservation.
+    pub fn rate_limit(&mut self) -> Option<RateLimit> {
+        let quota = self.number(RATE_LIMIT_QUOTA, 10, 1..=1_000_000);
+        let window = self.number(RATE_LIMIT_WINDOW_SECONDS, 10, 1..=3_600);
+        Some(RateLimit { quota: u32::try_from(quota?).ok()?, window: Duration::from_secs(window?) })
+    }
+
+    pub(crate) fn origin(&mut self) -> Option<PublicOrigin> {
+        let url = self.required(PUBLIC_URL)?;
+        let origin = PublicOrigin::parse(&url);
+        if origin.is_none() {
+            return self.fault(PUBLIC_URL, "is neither an https origin nor a plain http one on loopback");
+        }
+        origin
+    }
+
+    pub(crate) fn door(&mut self) -> Option<Door> {
+        match self.variables.get(LISTEN).map(|address| address.parse()) {
+            Some(Ok(address)) => Some(Door::Http(address)),
+            Some(Err(_)) => self.fault(LISTEN, "is not an address and a port"),
+            None if self.variables.contains_key(LAMBDA_RUNTIME) => Some(Door::Lambda),
+            None => self.fault(LISTEN, "is missing, and there is no Lambda runtime either"),
+        }
+    }
+
+    pub(crate) fn request_deadline(&mut self) -> Option<Duration> {
+        self.number(REQUEST_DEADLINE_MS, 4_000, 500..=10_000).map(Duration::from_millis)
+    }
+
+    pub(crate) fn in_flight_max(&mut self) -> Option<usize> {
+        self.number(MAX_IN_FLIGHT, 2_048, 1..=100_000).and_then(|number| usize::try_from(number).ok())
+    }
+
+    pub(crate) fn log_filter(&self) -> &str {
+        self.variables.get(RUST_LOG).map_or("info", String::as_str)
+    }
+
+    fn sentinels(&mut self) -> Option<Vec<Endpoint>> {
+        let text = self.required(REDIS_SENTINELS)?;
+        let endpoints: Result<Vec<_>, _> =
+            text.split(',').map(|part| Endpoint::from_str(part.trim())).collect();
+        match endpoints {
+            Ok(endpoints) => Some(endpoints),
+            Err(error) => self.fault(REDIS_SENTINELS, &format!("has a part that is {error}")),
+        }
+    }
+
+    fn credentials(&self, username: &str, password: &str) -> Option<Credentials> {
+        let password = self.variables.get(password)?.clone();
+        Some(Credentials { username: self.variables.get(username).cloned(), password })
+    }
+
+    fn keys(&mut self) -> Option<KeyRing> {
+        let text = self.required(SIGNING_KEYS)?;
+        let key = |part: &str| {
+            let (id, secret) = part.trim().split_once(':')?;
+            let secret = BASE64.decode(secret.as_bytes()).ok().filter(|secret| secret.len() >= 32)?;
+            (!id.is_empty()).then(|| (id.to_owned(), secret))
+        };
+        let keys: Option<Vec<_>> = text.split(',').map(key).collect();
+        match keys.and_then(KeyRing::new) {
+            Some(ring) => Some(ring),
+            None => self.fault(SIGNING_KEYS, "is not kid:base64,… of at least 32 bytes each"),
+        }
+    }
+
+    fn secret(&mut self, name: &'static str) -> Option<Vec<u8>> {
+        let text = self.required(name)?;
+        match BASE64.decode(text.as_bytes()).ok().filter(|secret| secret.len() >= 32) {
+            Some(secret) => Some(secret),
+            None => self.fault(name, "is not base64 of at least 32 bytes"),
+        }
+    }
+
+    fn number(
+        &mut self,
+        name: &'static str,
+        default: u64,
+        range: std::ops::RangeInclusive<u64>,
+    ) -> Option<u64> {
+        let Some(text) = self.variables.get(name) else { return Some(default) };
+        match text.parse().ok().filter(|number| range.contains(number)) {
+            Some(number) => Some(number),
+            None => self.fault(name, &format!("is not a number from {} to {}", range.start(), range.end())),
+        }
+    }
+
+    fn required(&mut self, name: &'static str) -> Option<String> {
+        match self.variables.get(name) {
+            Some(value) => Some(value.clone()),
+            None => self.fault(name, "is missing"),
+        }
+    }
+
+    fn fault<T>(&mut self, name: &'static str, what: &str) -> Option<T> {
+        let meaning =
+            SETTINGS.iter().find(|setting| setting.name == name).map_or("", |setting| setting.meaning);
+        let fault = format!("{name} {what} ({meaning})");
+        if !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn settings(pairs: &[(&str, &str)]) -> Settings {
+        Settings::from_pairs(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+    }
+
+    #[test]
+    fn one_message_names_every_missing_and_every_wrong_setting() {
+        let mut settings = settings(&[
+            (REDIS_SENTINELS, "nonsense"),
+            (CLOCK_SKEW_MS, "-1"),
+            (SIGNING_KEYS, "k:c2hvcnQ="),
+            (PUBLIC_URL, "http://shop.example"),
+        ]);
+        assert!(settings.stock().is_none());
+        assert!(settings.shoppers().is_none());
+        assert!(settings.merchant().is_none());
+        assert!(settings.door().is_none());
+        let message = settings.faults().unwrap();
+        for name in [
+            REDIS_SENTINELS,
+            REDIS_MASTER_NAME,
+            CLOCK_SKEW_MS,
+            SIGNING_KEYS,
+            PUBLIC_URL,
+            SHOPPER_SECRET,
+            ID_SECRET,
+            ADMIN_TOKEN,
+            LISTEN,
+        ] {
+            assert_eq!(message.matches(&format!("\n  {name} ")).count(), 1, "{name} in {message}");
+        }
+    }
+
+    #[test]
+    fn a_complete_configuration_has_no_fault() {
+        let secret = BASE64.encode(&[1; 32]);
+        let mut settings = settings(&[
+            (REDIS_SENTINELS, "127.0.0.1:1, 127.0.0.1:2"),
+            (REDIS_MASTER_NAME, "m"),
+            (SIGNING_KEYS, &format!("a:{secret},b:{secret}")),
+            (PUBLIC_URL, "https://shop.example"),
+            (SHOPPER_SECRET, &secret),
+            (ID_SECRET, &secret),
+            (LISTEN, "127.0.0.1:0"),
+        ]);
+        assert!(settings.stock().is_some() && settings.shoppers().is_some() && settings.door().is_some());
+        assert_eq!(settings.faults(), None);
+    }
+}
