@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use ledger::{Ledger, PurchaseError, SaleRecord};
-use sale::{ChangeId, Deadline, SaleId, Stock};
+use sale::{Causes, ChangeId, Deadline, SaleId, Stock};
 
 /// One step ends by then; the next goes on where it stopped.
 const STEP_DEADLINE: Duration = Duration::from_secs(10);
@@ -30,14 +30,14 @@ impl Sweep {
         let sales = match self.ledger.sales(deadline).await {
             Ok(sales) => sales,
             Err(error) => {
-                tracing::warn!(%error, "the sweep cannot list the sales");
+                tracing::warn!(error = %Causes(&error), "the sweep cannot list the sales");
                 return;
             }
         };
         let now = Timestamp::now();
         for record in sales.into_iter().filter(|record| is_active(record, now)) {
             if let Err(error) = self.sweep(&record.sale.id, deadline).await {
-                tracing::warn!(sale = %record.sale.id, %error, "the sweep could not finish a sale");
+                tracing::warn!(sale = %record.sale.id, error = %Causes(&error), "the sweep could not finish a sale");
             }
         }
     }

@@ -1,1 +1,45 @@
-//! .
+//! The operator's command: start a whole system here, set sales up, send a crowd, run the tests.
+//!
+//! The library is what the tests share with the command: [`Stack`] is the same system that `up` starts.
+
+mod arrivals;
+mod ask;
+mod demo;
+mod down;
+mod emulator;
+mod functions;
+mod gateway;
+mod kept;
+mod layout;
+mod merchant;
+mod merchant_answers;
+mod merchant_problem;
+mod nodes;
+mod output;
+mod process;
+mod programs;
+mod progress;
+mod running;
+mod sale_command;
+mod sale_file;
+mod sale_file_faults;
+mod sale_file_fields;
+mod sale_print;
+mod stack;
+mod supervisor;
+mod table;
+mod test;
+mod up;
+
+pub use down::down;
+pub use functions::{ExtraFunction, build_functions};
+pub use process::{is_alive, signal};
+pub use merchant::Merchant;
+pub use merchant_answers::{OrderAnswer, OrdersPage, Report, SaleAnswer, SkuReport};
+pub use running::{Part, Running, RunningArguments};
+pub use rustix::process::Signal;
+pub use sale_command::SaleArguments;
+pub use sale_file::SaleFile;
+pub use stack::{Say, Stack, StackOptions};
+pub use test::TestArguments;
+pub use up::UpArguments;

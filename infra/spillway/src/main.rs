@@ -1,3 +1,41 @@
-//! .
+//! `cargo spillway …`: reads the command line and calls the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use spillway::{SaleArguments, TestArguments, UpArguments};
+
+/// Sell a limited stock to a crowd: the operator's and the developer's command.
+#[derive(Parser)]
+#[command(name = "cargo spillway", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Up(UpArguments),
+    /// Stop the system that `up` has started.
+    Down,
+    /// What a merchant does with sales, stock and orders.
+    Sale(SaleArguments),
+    Test(TestArguments),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Up(arguments) => arguments.run().await,
+        Command::Down => spillway::down().await,
+        Command::Sale(arguments) => arguments.run().await,
+        Command::Test(arguments) => arguments.run(),
+    };
+    done.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
+}
+
+#[allow(clippy::print_stderr)]
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("{error:#}");
+    ExitCode::FAILURE
+}

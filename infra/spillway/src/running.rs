@@ -1,15 +1,17 @@
 //! What runs here, as `cargo spillway up` wrote it down, and the trust that its address needs.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-const UP_JSON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/spillway/up.json");
+use crate::layout::default_data;
+use crate::process::is_alive;
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -21,8 +23,8 @@ pub struct RunningArguments {
     pub up_json: Option<PathBuf>,
 }
 
-/// The running system: only what the commands of this crate need of `up.json`.
-#[derive(Debug, Clone, Deserialize)]
+/// The running system: `up.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Running {
     /// The origin that shoppers see.
     pub url: String,
@@ -32,19 +34,67 @@ pub struct Running {
     pub shopper_secret: String,
     /// Secret behind opaque ids, base64.
     pub id_secret: String,
+    /// Keys of receipts and guests, as the setting `SIGNING_KEYS`.
+    pub signing_keys: String,
     /// Name of the Redis master at the sentinels.
     pub master_name: String,
     /// Addresses of the sentinels, `host:port`.
     pub sentinels: Vec<String>,
+    /// The data nodes.
+    pub redis: Vec<Part>,
+    /// Where the DynamoDB emulator listens.
+    pub dynamodb_url: String,
+    /// Name of the ledger's table.
+    pub ledger_table: String,
+    /// The functions.
+    pub functions: Vec<Part>,
     /// Certificate authority of an `https` address that no public one vouches for.
     pub ca: Option<PathBuf>,
+    /// Folder of the logs, one file per part.
+    pub logs: PathBuf,
+    /// The process that keeps all this running.
+    pub supervisor_pid: u32,
+}
+
+/// What `up.json` says in every version of this command: enough to stop what another version started.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Supervised {
+    pub(crate) url: String,
+    pub(crate) supervisor_pid: u32,
+}
+
+/// Where the system of this checkout is described while it runs.
+pub(crate) fn up_json() -> PathBuf {
+    default_data().join("up.json")
+}
+
+impl Supervised {
+    /// The system of this checkout, if its supervisor is alive.
+    pub(crate) fn find() -> Option<Self> {
+        let found: Self = serde_json::from_str(&std::fs::read_to_string(up_json()).ok()?).ok()?;
+        // The id may have gone to another process meanwhile; where the system tells names, that is seen.
+        let name = std::fs::read_to_string(format!("/proc/{}/comm", found.supervisor_pid));
+        let is_ours = name.map_or_else(|_| is_alive(found.supervisor_pid), |name| name.trim() == "spillway");
+        is_ours.then_some(found)
+    }
+}
+
+/// A process of the running system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Such as `redis-1` or `reserve`.
+    pub name: String,
+    /// Where it listens, `host:port`.
+    pub address: String,
+    /// Its process.
+    pub pid: u32,
 }
 
 impl RunningArguments {
     /// Reads what runs, or says in one sentence what to do when nothing does.
     pub fn find(&self) -> Result<Running> {
-        let path = self.up_json.as_deref().unwrap_or(Path::new(UP_JSON));
-        let text = match std::fs::read_to_string(path) {
+        let path = self.up_json.clone().unwrap_or_else(up_json);
+        let text = match std::fs::read_to_string(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => bail!(
                 "nothing runs here: start it with `cargo spillway up` ({} does not exist)",
                 path.display()

@@ -63,10 +63,14 @@ fn read_sale(table: &DeTable<'_>, findings: &mut Findings<'_>, now: Timestamp) -
         shoppers: read_shoppers(&mut fields),
         skus: Vec::new(),
     };
-    let skus = fields.required("skus", list).unwrap_or_default();
+    fields.required("skus", |value| list(value).map(drop));
     fields.refuse_unknown();
-    let skus = skus.iter().enumerate().map(|(index, sku)| read_sku(index, sku.get_ref(), findings));
-    (sale, Definition { skus: skus.collect::<Option<_>>().unwrap_or_default(), ..definition })
+    let list = table.get("skus").and_then(|skus| skus.get_ref().as_array());
+    let mut skus = Vec::new();
+    for (index, sku) in list.into_iter().flat_map(|skus| skus.iter()).enumerate() {
+        skus.extend(read_sku(index, sku.get_ref(), findings));
+    }
+    (sale, Definition { skus, ..definition })
 }
 
 fn read_shoppers(fields: &mut Fields<'_, '_, '_>) -> Vec<ShopperKind> {

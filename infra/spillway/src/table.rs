@@ -22,7 +22,7 @@ impl Table {
 
     fn widths(&self) -> Vec<usize> {
         let columns = self.0.first().map_or(0, Vec::len);
-        let width_of = |column| self.0.iter().filter_map(|row| row.get(column)).map(|cell| width(cell)).max();
+        let width_of = |column| self.0.iter().filter_map(|row| row.get(column)).map(|cell: &String| width(cell)).max();
         (0..columns).map(|column| width_of(column).unwrap_or(0)).collect()
     }
 

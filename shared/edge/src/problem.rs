@@ -8,7 +8,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
-use sale::{OrderId, ReservationId, SaleId, StockError};
+use sale::{Causes, OrderId, ReservationId, SaleId, StockError};
 use sentinel::Next;
 use serde_json::{Map, Value, json};
 
@@ -80,14 +80,7 @@ impl Problem {
     /// Adds the cause, for the log only.
     #[must_use]
     pub fn caused_by(mut self, error: &dyn std::error::Error) -> Self {
-        let mut text = error.to_string();
-        let mut source = error.source();
-        while let Some(inner) = source {
-            text.push_str(": ");
-            text.push_str(&inner.to_string());
-            source = inner.source();
-        }
-        self.0.cause = Some(text);
+        self.0.cause = Some(Causes(error).to_string());
         self
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sale::{
-    BeginOutcome, Deadline, ExchangeOutcome, FinishOutcome, Reservation, ReservationId, SaleId, ShopperId,
+    BeginOutcome, Causes, Deadline, ExchangeOutcome, FinishOutcome, Reservation, ReservationId, SaleId, ShopperId,
     Stock, StockError, Verdict,
 };
 
@@ -177,6 +177,8 @@ async fn finish_order(stock: &Stock, order: &Order, deadline: Deadline) {
     match stock.finish(&order.sale, &order.reservation, verdict, deadline).await {
         Ok(FinishOutcome::Finished) => {}
         Ok(outcome) => tracing::warn!(order = %order.id, ?outcome, "Redis had forgotten an order's hold"),
-        Err(error) => tracing::warn!(order = %order.id, %error, "an order is left to the sweep to finish"),
+        Err(error) => {
+            tracing::warn!(order = %order.id, error = %Causes(&error), "an order is left to the sweep to finish");
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedHttpClient};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::tls;
 use sale::{Deadline, Next};
@@ -97,15 +98,22 @@ impl Ledger {
     /// A handle on the table `spillway`; endpoint, region and credentials come from the standard AWS
     /// variables. Opens no connection.
     pub async fn from_environment() -> Self {
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-            .build_https();
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(TIMEOUT_CONNECT)
-            .operation_attempt_timeout(TIMEOUT_ATTEMPT)
-            .build();
-        let config = aws_config::from_env().http_client(http).timeout_config(timeouts).load().await;
+        let config = aws_config::from_env().http_client(http()).timeout_config(timeouts()).load().await;
         Self { client: Client::new(&config), table: "spillway".to_owned() }
+    }
+
+    /// A handle on the table `spillway` of an emulator, which takes any credentials.
+    #[must_use]
+    pub fn of_emulator(url: &str) -> Self {
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(http())
+            .timeout_config(timeouts())
+            .endpoint_url(url)
+            .region(Region::from_static("local"))
+            .credentials_provider(Credentials::new("local", "local", None, None, "emulator"))
+            .build();
+        Self { client: Client::from_conf(config), table: "spillway".to_owned() }
     }
 
     /// The same connection, with the table of this name.
@@ -121,4 +129,14 @@ impl Ledger {
     ) -> Result<Result<T, SdkError<E>>, LedgerError> {
         tokio::time::timeout(deadline.remaining(), call).await.map_err(|_| LedgerError::OutcomeUnknown(None))
     }
+}
+
+fn http() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+        .build_https()
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(TIMEOUT_CONNECT).operation_attempt_timeout(TIMEOUT_ATTEMPT).build()
 }

@@ -95,7 +95,7 @@ impl Ledger {
                 .query()
                 .table_name(&self.table)
                 .index_name(LISTING)
-                .key_condition_expression("list = :list")
+                .key_condition_expression(format!("{LISTING_KEY} = :list"))
                 .expression_attribute_values(":list", text(order_list(sale, cursor.shard)))
                 .limit(left)
                 .set_exclusive_start_key(cursor.start_key(sale));

@@ -5,7 +5,7 @@ use sale::{Deadline, SaleId};
 
 use crate::item::{number, text};
 use crate::record::broken;
-use crate::table::{LIST_OF_SALES, LISTING, sale_key};
+use crate::table::{LIST_OF_SALES, LISTING, LISTING_KEY, sale_key};
 use crate::{Ledger, LedgerError, SaleRecord};
 
 /// What became of a new sale.
@@ -43,7 +43,7 @@ impl Ledger {
                 .query()
                 .table_name(&self.table)
                 .index_name(LISTING)
-                .key_condition_expression("list = :sales")
+                .key_condition_expression(format!("{LISTING_KEY} = :sales"))
                 .expression_attribute_values(":sales", text(LIST_OF_SALES))
                 .set_exclusive_start_key(from);
             let page = Self::within(deadline, query.send()).await??;

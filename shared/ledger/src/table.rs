@@ -15,8 +15,8 @@ use crate::{Ledger, LedgerError};
 pub(crate) const KEY: &str = "pk";
 /// The index that lists, its partition key and its sort key.
 pub(crate) const LISTING: &str = "listing";
-pub(crate) const LISTING_KEY: &str = "list";
-pub(crate) const LISTING_SORT: &str = "at";
+pub(crate) const LISTING_KEY: &str = "listing_key";
+pub(crate) const LISTING_SORT: &str = "listing_sort";
 /// Partition of the index that lists the sales.
 pub(crate) const LIST_OF_SALES: &str = "SALES";
 /// Partitions of the index over which the orders of one sale are spread.

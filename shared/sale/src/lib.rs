@@ -13,6 +13,7 @@
 mod answer;
 mod begin;
 mod cancel;
+mod causes;
 mod change;
 mod currency;
 mod definition;
@@ -38,6 +39,7 @@ mod withdrawals;
 
 pub use begin::BeginOutcome;
 pub use cancel::CancelOutcome;
+pub use causes::Causes;
 pub use change::ChangeOutcome;
 pub use definition::{Definition, Fault, STOCK_MAX, Sale, SkuDefinition};
 pub use exchange::ExchangeOutcome;

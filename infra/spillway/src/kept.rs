@@ -1,0 +1,132 @@
+//! What a stack chooses once and keeps in its data folder: ports, because sentinels remember addresses,
+//! and secrets, because signatures outlive a restart.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use data_encoding::{BASE64, BASE64URL_NOPAD};
+use rand::RngExt;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::layout::{FUNCTIONS, write_private};
+
+/// Below the ports that systems take for outgoing connections, so that a node which restarts at the
+/// peak finds its own port free.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+const TRIES_MAX: usize = 1_000;
+
+/// Ports on loopback.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Ports {
+    pub(crate) redis: [u16; 3],
+    pub(crate) sentinels: [u16; 3],
+    pub(crate) dynamodb: u16,
+    pub(crate) functions: BTreeMap<String, u16>,
+    /// Where the gateway listens unless it is told a port.
+    pub(crate) gateway: u16,
+}
+
+/// What signs, and what opens doors.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Secrets {
+    pub(crate) admin_token: String,
+    pub(crate) shopper_secret: String,
+    pub(crate) id_secret: String,
+    pub(crate) signing_keys: String,
+}
+
+impl Ports {
+    pub(crate) fn keep(data: &Path) -> Result<Self> {
+        let ports: Self = keep(&data.join("ports.json"), Self::choose)?;
+        for (name, port) in ports.named() {
+            require_free(&name, port)?;
+        }
+        Ok(ports)
+    }
+
+    fn choose() -> Result<Self> {
+        let mut taken = BTreeSet::new();
+        let mut three = || -> Result<[u16; 3]> {
+            Ok([free_port(&mut taken)?, free_port(&mut taken)?, free_port(&mut taken)?])
+        };
+        let (redis, sentinels) = (three()?, three()?);
+        let dynamodb = free_port(&mut taken)?;
+        let functions = FUNCTIONS.iter().map(|name| Ok(((*name).to_owned(), free_port(&mut taken)?)));
+        let functions = functions.collect::<Result<_>>()?;
+        Ok(Self { redis, sentinels, dynamodb, functions, gateway: free_port(&mut taken)? })
+    }
+
+    fn named(&self) -> impl Iterator<Item = (String, u16)> + '_ {
+        let numbered = |kind: &'static str, ports: [u16; 3]| {
+            (1..).zip(ports).map(move |(number, port)| (format!("{kind}-{number}"), port))
+        };
+        let functions = self.functions.iter().map(|(name, port)| (name.clone(), *port));
+        numbered("redis", self.redis)
+            .chain(numbered("sentinel", self.sentinels))
+            .chain(functions)
+            .chain([("dynamodb".to_owned(), self.dynamodb)])
+    }
+}
+
+impl Secrets {
+    pub(crate) fn keep(data: &Path) -> Result<Self> {
+        keep(&data.join("secrets.json"), || {
+            let secret = || -> Result<String> { Ok(BASE64.encode(&random()?)) };
+            Ok(Self {
+                admin_token: BASE64URL_NOPAD.encode(&random()?),
+                shopper_secret: secret()?,
+                id_secret: secret()?,
+                signing_keys: format!("k1:{}", secret()?),
+            })
+        })
+    }
+}
+
+fn random() -> Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).context("the system gives no randomness")?;
+    Ok(bytes)
+}
+
+/// What the file says, or what is chosen now and written there.
+fn keep<T: Serialize + DeserializeOwned>(path: &Path, choose: impl FnOnce() -> Result<T>) -> Result<T> {
+    if let Ok(text) = std::fs::read_to_string(path) {
+        let broken = || format!("{} is broken; `cargo spillway up --fresh` begins anew", path.display());
+        return serde_json::from_str(&text).with_context(broken);
+    }
+    let chosen = choose()?;
+    write_private(path, &serde_json::to_string_pretty(&chosen)?)?;
+    Ok(chosen)
+}
+
+pub(crate) fn local(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+/// A port that nobody listens on and nobody here was given.
+fn free_port(taken: &mut BTreeSet<u16>) -> Result<u16> {
+    let mut random = rand::rng();
+    for _ in 0..TRIES_MAX {
+        let port = random.random_range(PORTS);
+        if !taken.contains(&port) && TcpListener::bind(local(port)).is_ok() {
+            taken.insert(port);
+            return Ok(port);
+        }
+    }
+    bail!("no free port between {} and {} was found", PORTS.start, PORTS.end)
+}
+
+/// A port that nobody listens on now.
+pub(crate) fn any_free_port() -> Result<u16> {
+    free_port(&mut BTreeSet::new())
+}
+
+/// Says in one sentence that a port is not free.
+pub(crate) fn require_free(name: &str, port: u16) -> Result<()> {
+    TcpListener::bind(local(port))
+        .map(drop)
+        .with_context(|| format!("port {port}, which {name} needs, is in use by another process"))
+}

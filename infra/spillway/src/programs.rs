@@ -1,0 +1,89 @@
+//! Programs of the system that a stack needs: found, or installed where that may be done.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, bail};
+
+/// A program and what packages call it.
+struct Needed {
+    program: &'static str,
+    version_argument: &'static str,
+    apt: &'static str,
+    brew: &'static str,
+}
+
+const NEEDED: [Needed; 2] = [
+    Needed { program: "redis-server", version_argument: "--version", apt: "redis-server", brew: "redis" },
+    Needed { program: "nginx", version_argument: "-v", apt: "nginx-light", brew: "nginx" },
+];
+
+/// Scripts begin with `#!lua` flags, which the server knows from this version on.
+const REDIS_MAJOR_MIN: u32 = 7;
+
+/// Installs what is missing, or says which command would.
+pub(crate) fn ensure() -> Result<()> {
+    let missing: Vec<&Needed> = NEEDED.iter().filter(|needed| !runs(needed.program, needed.version_argument)).collect();
+    if !missing.is_empty() {
+        install(&missing)?;
+    }
+    let version = output("redis-server", "--version");
+    match redis_major(&version) {
+        Some(major) if major >= REDIS_MAJOR_MIN => Ok(()),
+        _ => bail!("redis-server must be version {REDIS_MAJOR_MIN} or later, and says: {}", version.trim()),
+    }
+}
+
+fn install(missing: &[&Needed]) -> Result<()> {
+    let names = |of: fn(&Needed) -> &'static str| missing.iter().map(|needed| of(needed)).collect::<Vec<_>>().join(" ");
+    let is_root = rustix::process::geteuid().is_root();
+    let command = if runs("apt-get", "--version") {
+        let sudo = if is_root { "" } else { "sudo " };
+        // Debian would start a service of its own beside the stack; `RUNLEVEL` keeps it from that.
+        format!(
+            "{sudo}apt-get update && {sudo}env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+             apt-get install --yes --no-install-recommends {}",
+            names(|needed| needed.apt)
+        )
+    } else if runs("brew", "--version") {
+        format!("brew install {}", names(|needed| needed.brew))
+    } else {
+        bail!("{} must be installed, by whatever installs programs here", names(|needed| needed.program));
+    };
+    eprint_step(&format!("installing {}: {command}", names(|needed| needed.program)));
+    let is_done = Command::new("sh").args(["-c", &command]).status().is_ok_and(|status| status.success());
+    if !is_done || missing.iter().any(|needed| !runs(needed.program, needed.version_argument)) {
+        bail!("{} could not be installed; this would do it:\n  {command}", names(|needed| needed.program));
+    }
+    Ok(())
+}
+
+#[allow(clippy::print_stderr)]
+fn eprint_step(text: &str) {
+    eprintln!("{text}");
+}
+
+fn runs(program: &str, argument: &str) -> bool {
+    let mut command = Command::new(program);
+    command.arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn output(program: &str, argument: &str) -> String {
+    let output = Command::new(program).arg(argument).output();
+    output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
+}
+
+fn redis_major(version: &str) -> Option<u32> {
+    version.split_whitespace().find_map(|word| word.strip_prefix("v=")?.split('.').next()?.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_major_version_of_redis_is_read() {
+        assert_eq!(redis_major("Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64"), Some(7));
+        assert_eq!(redis_major(""), None);
+    }
+}

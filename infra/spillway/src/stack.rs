@@ -1,0 +1,84 @@
+//! A whole system on this machine: Redis nodes, sentinels, ledger, functions and gateway, started in
+//! order, restarted when they die, stopped in the reverse order.
+//!
+//! One thread starts every process and lives as long as the stack, because the system ends a process
+//! together with the *thread* that started it.
+
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::running::Running;
+use crate::supervisor::Supervisor;
+
+/// Between two looks at the processes.
+const WATCH_PAUSE: Duration = Duration::from_millis(100);
+
+/// Where what the stack says goes, line by line.
+pub type Say = Box<dyn Fn(&str) + Send>;
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub struct StackOptions {
+    /// Folder of data, logs, ports and secrets; kept from one start to the next.
+    pub data: PathBuf,
+    /// Port of the gateway; `None` takes a free one and keeps it.
+    pub port: Option<u16>,
+    /// Whether the gateway speaks HTTPS.
+    pub is_tls: bool,
+    /// Further settings of the functions.
+    pub settings: Vec<(String, String)>,
+}
+
+/// A running stack. Dropping it stops it.
+pub struct Stack {
+    running: Arc<Mutex<Running>>,
+    stop: Option<mpsc::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Stack {
+    /// Starts everything and returns when each function is ready and the gateway listens.
+    pub fn start(options: StackOptions, say: Say) -> Result<Self> {
+        let (stop, stopped) = mpsc::channel();
+        let (started, start) = mpsc::channel();
+        let thread = std::thread::Builder::new().name("supervisor".to_owned()).spawn(move || {
+            let mut supervisor = match Supervisor::start(&options, say) {
+                Ok(supervisor) => supervisor,
+                Err(error) => {
+                    let _ = started.send(Err(error));
+                    return;
+                }
+            };
+            if started.send(Ok(supervisor.running())).is_ok() {
+                while stopped.recv_timeout(WATCH_PAUSE) == Err(mpsc::RecvTimeoutError::Timeout) {
+                    supervisor.watch();
+                }
+            }
+            supervisor.stop();
+        })?;
+        match start.recv() {
+            Ok(Ok(running)) => Ok(Self { running, stop: Some(stop), thread: Some(thread) }),
+            Ok(Err(error)) => Err(error),
+            Err(_) => bail!("the supervisor ended without a word"),
+        }
+    }
+
+    /// What runs now; process ids change when something is restarted.
+    pub fn running(&self) -> Result<Running> {
+        Ok(self.running.lock().ok().context("the supervisor has panicked")?.clone())
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

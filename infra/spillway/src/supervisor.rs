@@ -1,0 +1,240 @@
+//! Starts the parts of a stack in their order, and restarts what dies.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow};
+
+use crate::ask::{is_ready, master_port, replicas, serves};
+use crate::emulator::Emulator;
+use crate::functions::function;
+use crate::gateway::{Door, authority, gateway};
+use crate::kept::{Ports, Secrets, local, require_free};
+use crate::layout::{FUNCTIONS, MASTER_NAME, make_folder};
+use crate::nodes::{redis, sentinel};
+use crate::process::{Process, Program, await_start};
+use crate::running::{Part, Running};
+use crate::stack::{Say, StackOptions};
+
+/// A node comes back later than the sentinels need to notice that it is gone (`down-after` and two
+/// seconds), so that it never returns empty or outdated as the master it was.
+const REDIS_RESTART_DELAY: Duration = Duration::from_millis(3_200);
+const RESTART_DELAY: Duration = Duration::from_millis(200);
+const RESTART_DELAY_MAX: Duration = Duration::from_secs(10);
+
+/// A part that lived this long died of something new.
+const HEALTHY_AFTER: Duration = Duration::from_secs(30);
+
+/// Which part of the stack a process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Sentinel(usize),
+    Redis(usize),
+    Function(&'static str),
+    Gateway,
+}
+
+impl Kind {
+    fn name(self) -> String {
+        match self {
+            Self::Sentinel(index) => format!("sentinel-{}", index + 1),
+            Self::Redis(index) => format!("redis-{}", index + 1),
+            Self::Function(name) => name.to_owned(),
+            Self::Gateway => "gateway".to_owned(),
+        }
+    }
+
+    fn restart_delay(self, deaths: u32) -> Duration {
+        match self {
+            Self::Redis(_) => REDIS_RESTART_DELAY,
+            _ => (RESTART_DELAY * 2_u32.saturating_pow(deaths.min(8))).min(RESTART_DELAY_MAX),
+        }
+    }
+}
+
+/// A part that should run.
+struct Child {
+    kind: Kind,
+    process: Option<Process>,
+    started_at: Instant,
+    restart_at: Option<Instant>,
+    deaths: u32,
+}
+
+/// Everything that runs, in the order of its start.
+pub(crate) struct Supervisor {
+    data: PathBuf,
+    ports: Ports,
+    gateway_port: u16,
+    is_tls: bool,
+    settings: Vec<(String, String)>,
+    children: Vec<Child>,
+    emulator: Emulator,
+    running: Arc<Mutex<Running>>,
+    say: Say,
+}
+
+impl Supervisor {
+    pub(crate) fn start(options: &StackOptions, say: Say) -> Result<Self> {
+        let data = options.data.clone();
+        make_folder(&data.join("logs"))?;
+        let (ports, secrets) = (Ports::keep(&data)?, Secrets::keep(&data)?);
+        let gateway_port = options.port.unwrap_or(ports.gateway);
+        require_free("the gateway", gateway_port)?;
+        let scheme = if options.is_tls { "https" } else { "http" };
+        let url = format!("{scheme}://{}", local(gateway_port));
+        let running = running(options, &url, &ports, &secrets, &data);
+        let mut supervisor = Self {
+            emulator: Emulator::start(&data, local(ports.dynamodb))?,
+            settings: options.settings.clone(),
+            data,
+            ports,
+            gateway_port,
+            is_tls: options.is_tls,
+            children: Vec::new(),
+            running: Arc::new(Mutex::new(running)),
+            say,
+        };
+        supervisor.start_all().inspect_err(|_| supervisor.stop())?;
+        Ok(supervisor)
+    }
+
+    /// What runs, shared with whoever asks.
+    pub(crate) fn running(&self) -> Arc<Mutex<Running>> {
+        self.running.clone()
+    }
+
+    fn start_all(&mut self) -> Result<()> {
+        // Sentinels first: what a data node is to be, they say.
+        (self.say)("starting three sentinels, a Redis master and two replicas");
+        for index in 0..3 {
+            self.add(Kind::Sentinel(index))?;
+        }
+        let sentinels = self.ports.sentinels.map(local);
+        self.await_part(|| sentinels.iter().all(|sentinel| serves(*sentinel)))?;
+        for index in 0..3 {
+            self.add(Kind::Redis(index))?;
+        }
+        let nodes = self.ports.redis.map(local);
+        self.await_part(|| nodes.iter().all(|node| serves(*node)))?;
+        self.await_part(|| master_port(&sentinels).is_some_and(|port| replicas(local(port)) == 2))?;
+        (self.say)("starting the functions and the gateway");
+        for name in FUNCTIONS {
+            self.add(Kind::Function(name))?;
+        }
+        let functions: Vec<_> = self.ports.functions.values().map(|port| local(*port)).collect();
+        for address in functions {
+            self.await_part(|| is_ready(address))?;
+        }
+        self.add(Kind::Gateway)?;
+        let address = local(self.gateway_port);
+        self.await_part(|| std::net::TcpStream::connect(address).is_ok())
+    }
+
+    fn add(&mut self, kind: Kind) -> Result<()> {
+        let process = self.program(kind)?.start()?;
+        self.note_pid(&kind.name(), process.pid());
+        let started_at = Instant::now();
+        self.children.push(Child { kind, process: Some(process), started_at, restart_at: None, deaths: 0 });
+        Ok(())
+    }
+
+    fn program(&self, kind: Kind) -> Result<Program> {
+        match kind {
+            Kind::Sentinel(index) => sentinel(&self.data, &self.ports, index),
+            Kind::Redis(index) => redis(&self.data, &self.ports, index),
+            Kind::Function(name) => {
+                let port = self.ports.functions.get(name).context("a function has no port")?;
+                function(&self.noted()?, name, local(*port), &self.settings)
+            }
+            Kind::Gateway => {
+                let url = self.noted()?.url;
+                gateway(&self.data, &self.ports, Door { port: self.gateway_port, url: &url, is_tls: self.is_tls })
+            }
+        }
+    }
+
+    fn await_part(&mut self, holds: impl Fn() -> bool) -> Result<()> {
+        let children = self.children.iter_mut();
+        await_start(children.filter_map(|c| Some((c.kind.name(), c.process.as_mut()?))).collect(), holds)
+    }
+
+    fn noted(&self) -> Result<Running> {
+        Ok(self.running.lock().map_err(|_| anyhow!("the supervisor has panicked"))?.clone())
+    }
+
+    /// Looks once at every part: restarts what has died when its time has come.
+    pub(crate) fn watch(&mut self) {
+        let mut children = std::mem::take(&mut self.children);
+        for child in &mut children {
+            if let Some(process) = &mut child.process {
+                process.bound_log();
+                let Some(status) = process.ended() else { continue };
+                child.process = None;
+                child.deaths = if child.started_at.elapsed() > HEALTHY_AFTER { 0 } else { child.deaths + 1 };
+                let delay = child.kind.restart_delay(child.deaths);
+                child.restart_at = Some(Instant::now() + delay);
+                (self.say)(&format!("{} ended ({status}); it starts again in {delay:?}", child.kind.name()));
+            } else if child.restart_at.is_some_and(|at| Instant::now() >= at) {
+                self.restart(child);
+            }
+        }
+        self.children = children;
+    }
+
+    fn restart(&self, child: &mut Child) {
+        let name = child.kind.name();
+        match self.program(child.kind).and_then(|program| program.start()) {
+            Ok(process) => {
+                self.note_pid(&name, process.pid());
+                child.process = Some(process);
+                child.started_at = Instant::now();
+                (self.say)(&format!("{name} runs again"));
+            }
+            Err(error) => {
+                child.restart_at = Some(Instant::now() + RESTART_DELAY_MAX);
+                (self.say)(&format!("{name} cannot be started: {error:#}"));
+            }
+        }
+    }
+
+    fn note_pid(&self, name: &str, pid: u32) {
+        if let Ok(mut running) = self.running.lock() {
+            let Running { redis, functions, .. } = &mut *running;
+            for part in redis.iter_mut().chain(functions).filter(|part| part.name == name) {
+                part.pid = pid;
+            }
+        }
+    }
+
+    /// Stops everything, what shoppers see first, the data nodes last.
+    pub(crate) fn stop(&mut self) {
+        let (nodes, others): (Vec<_>, Vec<_>) =
+            self.children.drain(..).partition(|child| matches!(child.kind, Kind::Redis(_)));
+        for child in others.into_iter().rev().chain(nodes) {
+            drop(child);
+        }
+        self.emulator.stop();
+    }
+}
+
+fn running(options: &StackOptions, url: &str, ports: &Ports, secrets: &Secrets, data: &std::path::Path) -> Running {
+    let part = |name: String, port: u16| Part { name, address: local(port).to_string(), pid: 0 };
+    Running {
+        url: url.to_owned(),
+        admin_token: secrets.admin_token.clone(),
+        shopper_secret: secrets.shopper_secret.clone(),
+        id_secret: secrets.id_secret.clone(),
+        signing_keys: secrets.signing_keys.clone(),
+        master_name: MASTER_NAME.to_owned(),
+        sentinels: ports.sentinels.map(|port| local(port).to_string()).to_vec(),
+        redis: (1..).zip(ports.redis).map(|(number, port)| part(format!("redis-{number}"), port)).collect(),
+        dynamodb_url: format!("http://{}", local(ports.dynamodb)),
+        ledger_table: "spillway".to_owned(),
+        functions: ports.functions.iter().map(|(name, port)| part(name.clone(), *port)).collect(),
+        ca: options.is_tls.then(|| authority(data)),
+        logs: data.join("logs"),
+        supervisor_pid: std::process::id(),
+    }
+}

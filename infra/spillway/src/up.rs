@@ -1,0 +1,142 @@
+//! `cargo spillway up`: the whole system with a demo sale, until it is told to stop.
+
+use std::fs::File;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::demo::{DEMO_SALE, open_demo_sale};
+use crate::functions::build_functions;
+use crate::kept::require_free;
+use crate::layout::{checkout, default_data, make_folder, write_private};
+use crate::progress::say;
+use crate::programs;
+use crate::running::{Running, RunningArguments, Supervised, up_json};
+use crate::stack::{Stack, StackOptions};
+
+/// How often `up.json` is compared with what runs.
+const NOTE_PAUSE: Duration = Duration::from_millis(500);
+const DETACH_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// Start the system with a demo sale.
+#[derive(Debug, Clone, clap::Args)]
+pub struct UpArguments {
+    /// Port of the gateway.
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// Serve HTTPS, with a certificate made here.
+    #[arg(long)]
+    tls: bool,
+    /// Return when the system is ready, and leave it running.
+    #[arg(long)]
+    detach: bool,
+    /// Forget all data of an earlier run first.
+    #[arg(long)]
+    fresh: bool,
+}
+
+impl UpArguments {
+    /// Runs the command.
+    pub async fn run(self) -> Result<()> {
+        if let Some(running) = Supervised::find() {
+            bail!(
+                "it runs already at {} (process {}); stop it with `cargo spillway down`",
+                running.url,
+                running.supervisor_pid
+            );
+        }
+        require_free("the gateway", self.port).context("choose another one with --port")?;
+        programs::ensure()?;
+        // Looked up before the build, which may put a new program in its place.
+        let program = std::env::current_exe().context("cannot tell where this program lies")?;
+        say("building the functions (the first time takes some minutes)");
+        build_functions()?;
+        let data = default_data();
+        if self.fresh && data.exists() {
+            std::fs::remove_dir_all(&data).with_context(|| format!("cannot remove {}", data.display()))?;
+        }
+        make_folder(&data)?;
+        if self.detach { self.detach(data, program).await } else { self.stay(data).await }
+    }
+
+    async fn stay(self, data: PathBuf) -> Result<()> {
+        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let up_json = up_json();
+        let _ = std::fs::remove_file(&up_json);
+        let options = StackOptions { data, port: Some(self.port), is_tls: self.tls, settings: vec![] };
+        let stack = tokio::task::spawn_blocking(|| Stack::start(options, Box::new(say))).await??;
+        let mut noted = stack.running()?;
+        open_demo_sale(&noted).await?;
+        write_private(&up_json, &serde_json::to_string_pretty(&noted)?)?;
+        summarise(&noted);
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(NOTE_PAUSE) => {}
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+            }
+            let running = stack.running()?;
+            if running != noted {
+                write_private(&up_json, &serde_json::to_string_pretty(&running)?)?;
+                noted = running;
+            }
+        }
+        say("stopping");
+        tokio::task::spawn_blocking(|| drop(stack)).await?;
+        let _ = std::fs::remove_file(&up_json);
+        Ok(())
+    }
+
+    /// Starts the same command in the background and waits until it is ready.
+    async fn detach(self, data: PathBuf, program: PathBuf) -> Result<()> {
+        let log = data.join("up.log");
+        let output = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+        let mut command = Command::new(program);
+        command.args(["up", "--port", &self.port.to_string()]).args(self.tls.then_some("--tls"));
+        let errors = output.try_clone()?;
+        let mut child = command
+            .current_dir(checkout())
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            .spawn()?;
+        let give_up = tokio::time::Instant::now() + DETACH_TIMEOUT;
+        loop {
+            if Supervised::find().is_some_and(|running| running.supervisor_pid == child.id()) {
+                summarise(&RunningArguments { up_json: None }.find()?);
+                return Ok(());
+            }
+            if let Some(status) = child.try_wait()? {
+                bail!("it did not start ({status}):\n{}", std::fs::read_to_string(&log)?.trim());
+            }
+            if tokio::time::Instant::now() > give_up {
+                bail!("it is not ready after {} s; {} tells why", DETACH_TIMEOUT.as_secs(), log.display());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+fn summarise(running: &Running) {
+    let url = &running.url;
+    say(&format!("\nSpillway runs at {url}\n\n  the demo sale  {url}/sales/{DEMO_SALE}"));
+    let parts = |parts: &[crate::running::Part]| {
+        parts.iter().map(|part| format!("{} {}", part.name, part.address)).collect::<Vec<_>>().join("   ")
+    };
+    say(&format!("  data nodes     {}", parts(&running.redis)));
+    say(&format!("  sentinels      {}", running.sentinels.join("   ")));
+    say(&format!("  functions      {}", parts(&running.functions)));
+    say(&format!("  ledger         {} (emulator, table {})", running.dynamodb_url, running.ledger_table));
+    if let Some(ca) = &running.ca {
+        say(&format!("  trust          {} (certificate authority of this address)", ca.display()));
+    }
+    say("  logs           target/spillway/logs, one file per part");
+    say("\n  a crowd        cargo spillway rush");
+    say("  figures        cargo spillway sale report demo");
+    say("  stop           cargo spillway down, or Ctrl-C where it runs in a terminal");
+}
