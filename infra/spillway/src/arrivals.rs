@@ -49,8 +49,6 @@ pub struct Arrival {
     pub repeats: bool,
     /// Whether a second key is tried at the same instant.
     pub is_greedy: bool,
-    /// This shopper's share, 0 to 1, of whatever spreads a crowd out.
-    pub spread: f64,
 }
 
 impl Plan {
@@ -67,7 +65,6 @@ impl Plan {
                     think: Duration::from_millis(random.random_range(0..=self.think_ms_max).into()),
                     repeats: random.random::<f64>() < self.repeat,
                     is_greedy: random.random::<f64>() < self.greedy,
-                    spread: random.random(),
                 }
             })
             .collect()

@@ -15,7 +15,9 @@ use tokio::sync::oneshot;
 /// Until the table must be there.
 const TABLE_DEADLINE: Duration = Duration::from_secs(10);
 
-/// A running emulator; dropping it ends it.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A running emulator.
 pub(crate) struct Emulator {
     runtime: Runtime,
     stop: Option<oneshot::Sender<()>>,
@@ -48,7 +50,7 @@ impl Emulator {
     pub(crate) fn stop(&mut self) {
         if let (Some(stop), Some(served)) = (self.stop.take(), self.served.take()) {
             let _ = stop.send(());
-            let _ = self.runtime.block_on(tokio::time::timeout(Duration::from_secs(2), served));
+            let _ = self.runtime.block_on(async { tokio::time::timeout(STOP_TIMEOUT, served).await });
         }
     }
 }

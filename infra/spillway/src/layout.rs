@@ -5,21 +5,21 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 /// The functions, each a binary of its own.
-pub const FUNCTIONS: [&str; 6] = ["session", "page", "reserve", "confirm", "admin", "sweep"];
+pub(crate) const FUNCTIONS: [&str; 6] = ["session", "page", "reserve", "confirm", "admin", "sweep"];
 
 /// The name under which the sentinels know the master; `infra/redis/sentinel.conf` says the same.
-pub const MASTER_NAME: &str = "spillway";
+pub(crate) const MASTER_NAME: &str = "spillway";
 
 /// Root of the checkout that this program was built from.
 #[must_use]
-pub fn checkout() -> PathBuf {
+pub(crate) fn checkout() -> PathBuf {
     let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
     root.canonicalize().unwrap_or_else(|_| root.to_owned())
 }
 
 /// The data folder of the stack that `up` starts.
 #[must_use]
-pub fn default_data() -> PathBuf {
+pub(crate) fn default_data() -> PathBuf {
     checkout().join("target/spillway")
 }
 

@@ -4,6 +4,7 @@
 
 mod arrivals;
 mod ask;
+mod crowd;
 mod demo;
 mod down;
 mod emulator;
@@ -20,6 +21,8 @@ mod process;
 mod programs;
 mod progress;
 mod running;
+mod rush;
+mod rush_print;
 mod sale_command;
 mod sale_file;
 mod sale_file_faults;
@@ -28,15 +31,20 @@ mod sale_print;
 mod stack;
 mod supervisor;
 mod table;
+mod tally;
 mod test;
 mod up;
+mod verdict;
+mod visit;
 
+pub use arrivals::{Plan, Spacing};
 pub use down::down;
 pub use functions::{ExtraFunction, build_functions};
 pub use process::{is_alive, signal};
 pub use merchant::Merchant;
 pub use merchant_answers::{OrderAnswer, OrdersPage, Report, SaleAnswer, SkuReport};
 pub use running::{Part, Running, RunningArguments};
+pub use rush::{Rush, RushArguments};
 pub use rustix::process::Signal;
 pub use sale_command::SaleArguments;
 pub use sale_file::SaleFile;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use spillway::{SaleArguments, TestArguments, UpArguments};
+use spillway::{RushArguments, SaleArguments, TestArguments, UpArguments};
 
 /// Sell a limited stock to a crowd: the operator's and the developer's command.
 #[derive(Parser)]
@@ -20,6 +20,7 @@ enum Command {
     Down,
     /// What a merchant does with sales, stock and orders.
     Sale(SaleArguments),
+    Rush(RushArguments),
     Test(TestArguments),
 }
 
@@ -29,6 +30,7 @@ async fn main() -> ExitCode {
         Command::Up(arguments) => arguments.run().await,
         Command::Down => spillway::down().await,
         Command::Sale(arguments) => arguments.run().await,
+        Command::Rush(arguments) => arguments.run().await,
         Command::Test(arguments) => arguments.run(),
     };
     done.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)

@@ -1,0 +1,220 @@
+//! `cargo spillway rush`: a crowd buys from the running system, and every promise is checked afterwards.
+//!
+//! The crowd is an open model (see [`Plan`]), latencies count from the instant at which a request was
+//! due, and what was sold is counted in the ledger, not from answers.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::{SignedDuration, Timestamp};
+use sale::{Definition, SaleId, ShopperKind, Sku, SkuDefinition};
+
+use crate::arrivals::{Plan, Spacing};
+use crate::crowd::{make_shoppers, send};
+use crate::merchant::Merchant;
+use crate::merchant_answers::{OrderAnswer, Report};
+use crate::output::{write_json, write_line};
+use crate::running::{Running, RunningArguments};
+use crate::rush_print::{self as print, Figures};
+use crate::tally::{Counts, Tally};
+use crate::verdict::Evidence;
+use crate::visit::{Market, Visit};
+
+/// Holds outlast the longest rush, so that no expiry hides what became of one.
+const HOLD_SECONDS: u32 = 3_600;
+const RUSH_SECONDS_MAX: f64 = 3_000.0;
+const LIMIT_PER_SHOPPER: u32 = 1;
+
+/// Confirms whose shopper gave up are settled by the sweep after about twelve seconds.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(45);
+const SETTLE_PAUSE: Duration = Duration::from_secs(1);
+const PROGRESS_PAUSE: Duration = Duration::from_millis(200);
+
+const SKU: &str = "unit";
+const WISH: &str = r#"{"sku":"unit","quantity":1}"#;
+
+/// Send a crowd to the running system and check every promise.
+#[derive(Debug, Clone, clap::Args)]
+pub struct RushArguments {
+    #[command(flatten)]
+    running: RunningArguments,
+    /// Shoppers who come, each once.
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=5_000_000))]
+    shoppers: u32,
+    /// Arrivals a second.
+    #[arg(long, default_value_t = 1_000.0)]
+    rate: f64,
+    /// Units on sale.
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    stock: u32,
+    /// How arrivals are spread over time.
+    #[arg(long, value_enum, default_value_t = Spacing::Poisson)]
+    spacing: Spacing,
+    /// Share of shoppers whose requests are all sent twice at once.
+    #[arg(long, default_value_t = 0.1)]
+    repeat: f64,
+    /// Share of shoppers who ask with a second key at the same instant.
+    #[arg(long, default_value_t = 0.01)]
+    greedy: f64,
+    /// Longest pause between a hold and its confirm, in milliseconds.
+    #[arg(long, default_value_t = 15_000)]
+    think_ms: u32,
+    /// The same seed draws the same crowd. Random unless given.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Print the figures as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A rush that is over: what was counted, and which promises were broken.
+#[derive(Debug)]
+pub struct Rush {
+    pub(crate) sale: SaleId,
+    pub(crate) plan: Plan,
+    pub(crate) stock: u32,
+    pub(crate) counts: Counts,
+    pub(crate) orders: Vec<OrderAnswer>,
+    pub(crate) report: Report,
+    pub(crate) broken_promises: Vec<String>,
+}
+
+impl RushArguments {
+    /// Runs the command; fails when a promise was broken.
+    pub async fn run(self) -> Result<()> {
+        let running = self.running.find()?;
+        let plan = self.plan()?;
+        let bar = progress_bar(plan.shoppers);
+        let rush = Rush::run(&running, plan, self.stock, |arrived, words| {
+            bar.set_position(arrived);
+            bar.set_message(words);
+        });
+        let rush = rush.await?;
+        bar.finish_and_clear();
+        if self.json { write_json(&Figures::of(&rush))? } else { write_line(print::figures(&rush))? }
+        ensure!(rush.broken_promises.is_empty(), "{} promises were broken", rush.broken_promises.len());
+        Ok(())
+    }
+
+    fn plan(&self) -> Result<Plan> {
+        ensure!(self.rate.is_finite() && self.rate > 0.0, "--rate must be more than 0");
+        for (name, share) in [("--repeat", self.repeat), ("--greedy", self.greedy)] {
+            ensure!((0.0..=1.0).contains(&share), "{name} is a share, 0 to 1");
+        }
+        let plan = Plan {
+            shoppers: self.shoppers,
+            rate: self.rate,
+            spacing: self.spacing,
+            repeat: self.repeat,
+            greedy: self.greedy,
+            think_ms_max: self.think_ms,
+            seed: self.seed.unwrap_or_else(rand::random),
+        };
+        let seconds = plan.length().as_secs_f64();
+        ensure!(seconds <= RUSH_SECONDS_MAX, "{seconds:.0} s are too long; at most {RUSH_SECONDS_MAX:.0} s");
+        Ok(plan)
+    }
+}
+
+impl Rush {
+    /// Makes a sale of its own, sends the crowd, waits until everything is settled, and judges.
+    /// `progress` is told now and then how many have arrived, and what became of them in words.
+    pub async fn run(
+        running: &Running,
+        plan: Plan,
+        stock: u32,
+        progress: impl Fn(u64, String),
+    ) -> Result<Self> {
+        let merchant = Merchant::new(running)?;
+        let sale = SaleId::parse(&format!("rush-{:016x}", rand::random::<u64>()))?;
+        merchant.define(&sale, &definition(stock)?).await.context("the sale of the rush cannot be made")?;
+        let shoppers = make_shoppers(plan.shoppers, sale.as_str(), &running.shopper_secret)?;
+        let market = Arc::new(Market {
+            http: running.http_client()?,
+            url: format!("{}/sales/{sale}/reservations", running.url),
+            wish: WISH,
+            tally: Tally::default(),
+        });
+        let visits = {
+            let mut crowd = std::pin::pin!(send(market.clone(), plan.draw(), shoppers));
+            loop {
+                tokio::select! {
+                    visits = &mut crowd => break visits,
+                    () = tokio::time::sleep(PROGRESS_PAUSE) => {
+                        let counts = market.tally.counts();
+                        progress(counts.arrived + counts.dropped, print::progress(&counts));
+                    }
+                }
+            }
+        };
+        let report = settled(&merchant, &sale).await?;
+        let orders = all_orders(&merchant, &sale).await?;
+        merchant.change(&sale, "close").await.context("the sale of the rush cannot be closed")?;
+        let broken_promises = judge(&visits, &orders, &report, stock);
+        Ok(Self { sale, plan, stock, counts: market.tally.counts(), orders, report, broken_promises })
+    }
+
+    /// Every promise that was broken, in words.
+    #[must_use]
+    pub fn broken_promises(&self) -> &[String] {
+        &self.broken_promises
+    }
+
+    /// Orders that stand in the ledger.
+    #[must_use]
+    pub fn orders_confirmed(&self) -> usize {
+        self.orders.iter().filter(|order| order.is_confirmed()).count()
+    }
+}
+
+fn judge(visits: &[Visit], orders: &[OrderAnswer], report: &Report, stock: u32) -> Vec<String> {
+    Evidence { visits, orders, report, stock, limit: LIMIT_PER_SHOPPER as usize }.broken_promises()
+}
+
+fn definition(stock: u32) -> Result<Definition> {
+    let now = Timestamp::now();
+    Ok(Definition {
+        title: "A rush".to_owned(),
+        description: String::new(),
+        currency: "EUR".to_owned(),
+        opens_at: Some(now),
+        closes_at: now + SignedDuration::from_hours(2),
+        hold_seconds: HOLD_SECONDS,
+        limit_per_shopper: LIMIT_PER_SHOPPER,
+        shoppers: vec![ShopperKind::Account],
+        skus: vec![SkuDefinition { sku: Sku::parse(SKU)?, title: "Unit".to_owned(), price_minor: 1_000, stock }],
+    })
+}
+
+/// The figures once no confirm waits to be finished, or after all patience.
+async fn settled(merchant: &Merchant, sale: &SaleId) -> Result<Report> {
+    let give_up = Instant::now() + SETTLE_TIMEOUT;
+    loop {
+        let report = merchant.report(sale).await?;
+        if report.unsettled == 0 || Instant::now() > give_up {
+            return Ok(report);
+        }
+        tokio::time::sleep(SETTLE_PAUSE).await;
+    }
+}
+
+async fn all_orders(merchant: &Merchant, sale: &SaleId) -> Result<Vec<OrderAnswer>> {
+    let mut orders = Vec::new();
+    let mut cursor = None;
+    loop {
+        let page = merchant.orders(sale, cursor.as_deref()).await?;
+        orders.extend(page.orders);
+        match page.next_cursor {
+            Some(next) if cursor.as_ref() == Some(&next) => bail!("the list of orders does not end"),
+            Some(next) => cursor = Some(next),
+            None => return Ok(orders),
+        }
+    }
+}
+
+fn progress_bar(shoppers: u32) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} arrived, {msg}");
+    ProgressBar::new(shoppers.into()).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}

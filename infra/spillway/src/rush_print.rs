@@ -1,0 +1,166 @@
+//! The figures of a rush: a table for people, JSON for programs.
+
+use std::fmt::Write;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use crate::arrivals::Plan;
+use crate::rush::Rush;
+use crate::table::{Table, grouped};
+use crate::tally::{Class, Counts, Kind, Step};
+
+/// What a rush counted, for `--json`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Figures<'a> {
+    sale: &'a str,
+    plan: &'a Plan,
+    stock: u32,
+    arrived: u64,
+    dropped: u64,
+    answers: Vec<Answers>,
+    latencies: Vec<Latencies>,
+    reserves_per_second: f64,
+    confirms_per_second: f64,
+    orders: usize,
+    sold: u64,
+    held: u64,
+    available: u64,
+    broken_promises: &'a [String],
+}
+
+#[derive(Debug, Serialize)]
+struct Answers {
+    step: &'static str,
+    status: u16,
+    slug: String,
+    times: u64,
+}
+
+/// Milliseconds, from the instant at which a request was due.
+#[derive(Debug, Serialize)]
+struct Latencies {
+    step: &'static str,
+    class: &'static str,
+    count: u64,
+    p50_ms: f64,
+    p90_ms: f64,
+    p99_ms: f64,
+    p999_ms: f64,
+    max_ms: f64,
+}
+
+impl<'a> Figures<'a> {
+    pub(crate) fn of(rush: &'a Rush) -> Self {
+        let counts = &rush.counts;
+        let sum = |of: fn(&crate::merchant_answers::SkuReport) -> u32| {
+            rush.report.skus.iter().map(|sku| u64::from(of(sku))).sum()
+        };
+        Self {
+            sale: rush.sale.as_str(),
+            plan: &rush.plan,
+            stock: rush.stock,
+            arrived: counts.arrived,
+            dropped: counts.dropped,
+            answers: counts.answers.iter().map(|(kind, times)| Answers::of(kind, *times)).collect(),
+            latencies: counts.latencies.iter().map(|(key, times)| Latencies::of(*key, times)).collect(),
+            reserves_per_second: counts.rate(Step::Reserve),
+            confirms_per_second: counts.rate(Step::Confirm),
+            orders: rush.orders_confirmed(),
+            sold: sum(|sku| sku.sold),
+            held: sum(|sku| sku.held),
+            available: sum(|sku| sku.available),
+            broken_promises: &rush.broken_promises,
+        }
+    }
+}
+
+impl Answers {
+    fn of(kind: &Kind, times: u64) -> Self {
+        Self { step: kind.step.as_str(), status: kind.status, slug: kind.slug.clone(), times }
+    }
+
+    fn words(&self) -> String {
+        match (self.status, self.slug.as_str()) {
+            (201, _) => "201 new".to_owned(),
+            (200, _) => "200 again".to_owned(),
+            (0, slug) => slug.to_owned(),
+            (status, slug) => format!("{status} {slug}"),
+        }
+    }
+}
+
+impl Latencies {
+    fn of((step, class): (Step, Class), times: &Histogram<u64>) -> Self {
+        let ms = |microseconds: u64| f64::from(u32::try_from(microseconds).unwrap_or(u32::MAX)) / 1_000.0;
+        let at = |quantile| ms(times.value_at_quantile(quantile));
+        Self {
+            step: step.as_str(),
+            class: class.as_str(),
+            count: times.len(),
+            p50_ms: at(0.5),
+            p90_ms: at(0.9),
+            p99_ms: at(0.99),
+            p999_ms: at(0.999),
+            max_ms: ms(times.max()),
+        }
+    }
+}
+
+/// One line while the crowd is under way.
+pub(crate) fn progress(counts: &Counts) -> String {
+    let of = |step, class| grouped(counts.answers_of(step, class));
+    let failures = counts.answers_of(Step::Reserve, Class::Failure) + counts.answers_of(Step::Confirm, Class::Failure);
+    format!(
+        "{} held, {} refused, {} ordered, {} failures, {} dropped",
+        of(Step::Reserve, Class::Success),
+        of(Step::Reserve, Class::Refusal),
+        of(Step::Confirm, Class::Success),
+        grouped(failures),
+        grouped(counts.dropped)
+    )
+}
+
+/// The whole table.
+pub(crate) fn figures(rush: &Rush) -> String {
+    let figures = Figures::of(rush);
+    let Plan { shoppers, rate, repeat, seed, .. } = &rush.plan;
+    let mut text = format!(
+        "{}: {} shoppers at {rate} a second, stock {}, {:.0} % send everything twice, seed {seed}\n\n",
+        figures.sale,
+        grouped(u64::from(*shoppers)),
+        grouped(u64::from(rush.stock)),
+        repeat * 100.0
+    );
+    let mut answers = Table::new(["step", "answer", "times"]);
+    for answer in &figures.answers {
+        answers.row([answer.step.to_owned(), answer.words(), grouped(answer.times)]);
+    }
+    let mut latencies = Table::new(["latency in ms", "of", "count", "p50", "p90", "p99", "p99.9", "max"]);
+    for l in &figures.latencies {
+        let [p50, p90, p99, p999, max] =
+            [l.p50_ms, l.p90_ms, l.p99_ms, l.p999_ms, l.max_ms].map(|ms| format!("{ms:.1}"));
+        latencies.row([l.step.to_owned(), l.class.to_owned(), grouped(l.count), p50, p90, p99, p999, max]);
+    }
+    // Writing into a text does not fail.
+    let _ = write!(
+        text,
+        "{answers}\n{latencies}\n  {:.0} reserves a second, {:.0} confirms a second, {} arrivals dropped\n  \
+         ledger: {} orders; Redis: {} sold, {} held, {} available of {}\n\n",
+        figures.reserves_per_second,
+        figures.confirms_per_second,
+        grouped(figures.dropped),
+        grouped(figures.orders as u64),
+        grouped(figures.sold),
+        grouped(figures.held),
+        grouped(figures.available),
+        grouped(u64::from(rush.stock)),
+    );
+    if figures.broken_promises.is_empty() {
+        text.push_str("Every promise was kept: nothing oversold, no order lost, each hold kept, all figures add up.");
+    } else {
+        text.push_str("BROKEN PROMISES\n  ");
+        text.push_str(&figures.broken_promises.join("\n  "));
+    }
+    text
+}

@@ -1,0 +1,205 @@
+//! What one shopper does: reserve, think, confirm; and repeat, with the same key, whatever has no
+//! known outcome.
+
+use std::time::{Duration, Instant};
+
+use reqwest::RequestBuilder;
+use reqwest::header::{HeaderValue, RETRY_AFTER};
+use sale::{OrderId, ReservationId};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::arrivals::Arrival;
+use crate::merchant_answers::OrderAnswer;
+use crate::merchant_problem::Problem;
+use crate::tally::{Kind, Step, Tally};
+
+/// How long a shopper repeats a request without a known outcome.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A repeat without the server's advice.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What all shoppers of a crowd share.
+pub(crate) struct Market {
+    pub(crate) http: reqwest::Client,
+    /// `…/sales/{sale}/reservations`.
+    pub(crate) url: String,
+    /// The wish of everybody, as JSON.
+    pub(crate) wish: &'static str,
+    pub(crate) tally: Tally,
+}
+
+/// A shopper with everything made beforehand.
+pub(crate) struct Shopper {
+    pub(crate) authorization: HeaderValue,
+    pub(crate) number: u32,
+}
+
+/// How a visit ended.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Visit {
+    /// Holds that were acknowledged.
+    pub(crate) holds: Vec<Hold>,
+    /// The order that was acknowledged.
+    pub(crate) order: Option<OrderId>,
+    /// What the answers to this one shopper contradict each other in.
+    pub(crate) contradictions: Vec<String>,
+}
+
+/// A hold as far as the crowd needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Hold {
+    pub(crate) id: ReservationId,
+    pub(crate) units: Vec<u32>,
+}
+
+/// The known outcome of a request, or that there is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reply<T> {
+    /// 201, or 200 on a repeat.
+    Success { is_new: bool, content: T },
+    /// 4xx: the problem's slug.
+    Refused(String),
+    /// Repeated in vain.
+    Unknown,
+}
+
+impl<T> Reply<T> {
+    const fn content(&self) -> Option<&T> {
+        match self {
+            Self::Success { content, .. } => Some(content),
+            Self::Refused(_) | Self::Unknown => None,
+        }
+    }
+
+    const fn is_new(&self) -> bool {
+        matches!(self, Self::Success { is_new: true, .. })
+    }
+}
+
+impl Market {
+    /// One shopper's visit, from the instant at which it was due. The permit is for its first request.
+    pub(crate) async fn visit(
+        &self,
+        shopper: Shopper,
+        arrival: Arrival,
+        due: Instant,
+        permit: OwnedSemaphorePermit,
+    ) -> Visit {
+        let mut visit = Visit::default();
+        let again = async { if arrival.repeats { Some(self.reserve(&shopper, 1, due).await) } else { None } };
+        let greedy = async { if arrival.is_greedy { Some(self.reserve(&shopper, 2, due).await) } else { None } };
+        let (reply, again, greedy) = tokio::join!(self.reserve(&shopper, 1, due), again, greedy);
+        drop(permit);
+        if let Some(again) = &again {
+            visit.compare("reserve", &reply, again, |hold: &Hold| hold.id.to_string());
+        }
+        let replies = [Some(&reply), again.as_ref(), greedy.as_ref()].into_iter().flatten();
+        visit.holds.extend(replies.filter_map(Reply::content).cloned());
+        visit.holds.dedup_by_key(|hold| hold.id);
+        let Some(hold) = visit.holds.first().cloned() else { return visit };
+        tokio::time::sleep(arrival.think).await;
+
+        let since = Instant::now();
+        let again = async { if arrival.repeats { Some(self.confirm(&shopper, &hold, since).await) } else { None } };
+        let (reply, again) = tokio::join!(self.confirm(&shopper, &hold, since), again);
+        if let Some(again) = &again {
+            visit.compare("confirm", &reply, again, |order: &OrderAnswer| order.id.to_string());
+        }
+        for reply in [Some(&reply), again.as_ref()].into_iter().flatten() {
+            match reply {
+                Reply::Success { content, .. } => visit.order = Some(content.id),
+                Reply::Refused(slug) if slug == "confirm-in-progress" => {}
+                Reply::Refused(slug) => {
+                    let lost = format!("the acknowledged hold {} was refused at its confirm: {slug}", hold.id);
+                    visit.contradictions.push(lost);
+                }
+                Reply::Unknown => {}
+            }
+        }
+        visit
+    }
+
+    async fn reserve(&self, shopper: &Shopper, key: u32, since: Instant) -> Reply<Hold> {
+        let key = format!("\"{}-{key}\"", shopper.number);
+        let request = || {
+            self.http
+                .post(&self.url)
+                .header("authorization", &shopper.authorization)
+                .header("idempotency-key", &key)
+                .header("content-type", "application/json")
+                .body(self.wish)
+        };
+        self.until_known(Step::Reserve, since, request).await
+    }
+
+    async fn confirm(&self, shopper: &Shopper, hold: &Hold, since: Instant) -> Reply<OrderAnswer> {
+        let url = format!("{}/{}/order", self.url, hold.id);
+        let request = || self.http.post(&url).header("authorization", &shopper.authorization);
+        self.until_known(Step::Confirm, since, request).await
+    }
+
+    /// Repeats a request until its outcome is known or the shopper's patience is over. The latency of
+    /// the first attempt counts from the instant at which it was due.
+    async fn until_known<T: DeserializeOwned>(
+        &self,
+        step: Step,
+        due: Instant,
+        request: impl Fn() -> RequestBuilder,
+    ) -> Reply<T> {
+        let give_up = due + PATIENCE;
+        let mut since = due;
+        loop {
+            let (kind, answer) = attempt(step, request()).await;
+            self.tally.answered(kind, since.elapsed());
+            let pause = match answer {
+                Ok(reply) => return reply,
+                Err(pause) => pause,
+            };
+            if Instant::now() + pause > give_up {
+                return Reply::Unknown;
+            }
+            tokio::time::sleep(pause).await;
+            since = Instant::now();
+        }
+    }
+}
+
+/// One request: what kind of answer it got, and the outcome or the pause before the next attempt.
+async fn attempt<T: DeserializeOwned>(step: Step, request: RequestBuilder) -> (Kind, Result<Reply<T>, Duration>) {
+    let kind = |status: u16, slug: &str| Kind { step, status, slug: slug.to_owned() };
+    let Ok(response) = request.send().await else { return (kind(0, "no-answer"), Err(PAUSE)) };
+    let status = response.status().as_u16();
+    let advice = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let Ok(body) = response.bytes().await else { return (kind(0, "no-answer"), Err(PAUSE)) };
+    if (200..300).contains(&status) {
+        return match serde_json::from_slice(&body) {
+            Ok(content) => (kind(status, ""), Ok(Reply::Success { is_new: status == 201, content })),
+            Err(_) => (kind(0, "not-understood"), Ok(Reply::Unknown)),
+        };
+    }
+    let slug = Problem::read(status, &body).slug().to_owned();
+    let kind = kind(status, &slug);
+    // A server's error, and a rate limit, say: later.
+    if status >= 500 || status == 429 {
+        return (kind, Err(advice.map_or(PAUSE, Duration::from_secs)));
+    }
+    (kind, Ok(Reply::Refused(slug)))
+}
+
+impl Visit {
+    /// Two answers to the same request, sent twice at once, must not contradict each other.
+    fn compare<T>(&mut self, step: &str, one: &Reply<T>, other: &Reply<T>, id: impl Fn(&T) -> String) {
+        if one.is_new() && other.is_new() {
+            self.contradictions.push(format!("one {step}, sent twice at once, was done twice"));
+        }
+        if let (Some(one), Some(other)) = (one.content(), other.content())
+            && id(one) != id(other)
+        {
+            let (one, other) = (id(one), id(other));
+            self.contradictions.push(format!("one {step}, sent twice at once, gave {one} and {other}"));
+        }
+    }
+}
