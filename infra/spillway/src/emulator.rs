@@ -36,6 +36,9 @@ impl Emulator {
         let database = Database::new(&file.display().to_string())
             .map_err(|error| anyhow!("{error}"))
             .with_context(|| format!("cannot open {}", file.display()))?;
+        // Each commit reaches the kernel, but is not awaited on the disk: what is here survives the end of
+        // every process, though not of the machine. DynamoDB proper survives both.
+        database.enable_bulk_loading().map_err(|error| anyhow!("{error}"))?;
         let listener = runtime.block_on(TcpListener::bind(address))?;
         let (stop, stopped) = oneshot::channel();
         let served = runtime.spawn(dynoxide::server::serve_with_shutdown(listener, database, async {
