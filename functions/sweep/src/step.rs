@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use ledger::{Ledger, PurchaseError, SaleRecord};
-use sale::{Causes, ChangeId, Deadline, SaleId, Stock};
+use sale::{Causes, ChangeId, Deadline, Due, SaleId, Stock};
 
 /// One step ends by then; the next goes on where it stopped.
 const STEP_DEADLINE: Duration = Duration::from_secs(10);
@@ -46,8 +46,12 @@ impl Sweep {
         self.ledger.load(&self.stock, sale, deadline).await?;
         self.record_withdrawals(sale, deadline).await?;
         let due = self.stock.due(sale, SETTLED_MAX, deadline).await?;
-        for id in &due {
-            self.ledger.settle_in_stock(&self.stock, sale, id, deadline).await?;
+        for Due { id, may_abandon } in &due {
+            if *may_abandon {
+                self.ledger.settle_in_stock(&self.stock, sale, id, deadline).await?;
+            } else {
+                self.ledger.finish_in_stock(&self.stock, sale, id, deadline).await?;
+            }
         }
         let freed = self.free(sale, deadline).await?;
         if freed > 0 || !due.is_empty() {

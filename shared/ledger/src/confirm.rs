@@ -159,16 +159,42 @@ impl Ledger {
         deadline: Deadline,
     ) -> Result<Settled, PurchaseError> {
         let settled = self.settle(sale, id, deadline).await?;
-        let verdict = match &settled {
-            Settled::Ordered(order) => Verdict::Ordered { sku: &order.sku, units: &order.units },
-            Settled::Cancelled(_) => Verdict::Cancelled,
-            Settled::Abandoned => Verdict::Abandoned,
-        };
-        if stock.finish(sale, id, verdict, deadline).await? == FinishOutcome::Forgotten {
-            tracing::warn!(%sale, reservation = %id, ?settled, "Redis had forgotten a reservation");
-        }
+        finish_as(&settled, stock, sale, id, deadline).await?;
         Ok(settled)
     }
+
+    /// Does in Redis what the ledger has decided about a reservation; nothing while it has not.
+    pub async fn finish_in_stock(
+        &self,
+        stock: &Stock,
+        sale: &SaleId,
+        id: &ReservationId,
+        deadline: Deadline,
+    ) -> Result<Option<Settled>, PurchaseError> {
+        let decided = self.decided(id, deadline).await?;
+        if let Some(settled) = &decided {
+            finish_as(settled, stock, sale, id, deadline).await?;
+        }
+        Ok(decided)
+    }
+}
+
+async fn finish_as(
+    settled: &Settled,
+    stock: &Stock,
+    sale: &SaleId,
+    id: &ReservationId,
+    deadline: Deadline,
+) -> Result<(), PurchaseError> {
+    let verdict = match settled {
+        Settled::Ordered(order) => Verdict::Ordered { sku: &order.sku, units: &order.units },
+        Settled::Cancelled(_) => Verdict::Cancelled,
+        Settled::Abandoned => Verdict::Abandoned,
+    };
+    if stock.finish(sale, id, verdict, deadline).await? == FinishOutcome::Forgotten {
+        tracing::warn!(%sale, reservation = %id, ?settled, "Redis had forgotten a reservation");
+    }
+    Ok(())
 }
 
 /// Step three. The order stands without it: what fails here is left to the sweep.

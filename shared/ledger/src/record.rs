@@ -6,11 +6,11 @@ use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
 use jiff::Timestamp;
-use sale::{Deadline, OrderId, Reservation};
+use sale::{Deadline, Reservation};
 
 use crate::item::{Item, number, text};
-use crate::table::{KEY, order_key, shopper_key, unit_key};
-use crate::{Ledger, LedgerError, Order, OrderState};
+use crate::table::{KEY, shopper_key, unit_key};
+use crate::{Ledger, LedgerError, Order, Settled};
 
 /// Items of the transaction before the units: the order and the shopper's count.
 const ITEMS_BEFORE_UNITS: usize = 2;
@@ -54,8 +54,11 @@ impl Ledger {
                 Ok(_) => return Ok(RecordOutcome::Recorded(order)),
                 Err(error) => failed_conditions(error)?,
             };
-            if let Some(decided) = self.decided(&order.id, deadline).await? {
-                return Ok(decided);
+            match self.decided(&reservation.id, deadline).await? {
+                Some(Settled::Ordered(order)) => return Ok(RecordOutcome::AlreadyRecorded(order)),
+                Some(Settled::Cancelled(order)) => return Ok(RecordOutcome::Cancelled(order)),
+                Some(Settled::Abandoned) => return Ok(RecordOutcome::Abandoned),
+                None => {}
             }
             let taken: Vec<u32> = taken_units(&refused, &order.units);
             if !taken.is_empty() {
@@ -72,16 +75,6 @@ impl Ledger {
             }
             tokio::time::sleep(CONFLICT_PAUSE).await;
         }
-    }
-
-    /// What was decided about an order before; `None` while nothing was.
-    async fn decided(&self, id: &OrderId, deadline: Deadline) -> Result<Option<RecordOutcome>, LedgerError> {
-        let Some(item) = self.get(order_key(id), deadline).await? else { return Ok(None) };
-        Ok(Some(match Order::read(&item)? {
-            Some(order) if order.state == OrderState::Cancelled => RecordOutcome::Cancelled(order),
-            Some(order) => RecordOutcome::AlreadyRecorded(order),
-            None => RecordOutcome::Abandoned,
-        }))
     }
 
     fn order_items(&self, order: &Order, limit: u32) -> Result<Vec<TransactWriteItem>, BuildError> {

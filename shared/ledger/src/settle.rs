@@ -25,6 +25,20 @@ impl Ledger {
         Ok(item.as_ref().map(Order::read).transpose()?.flatten())
     }
 
+    /// What was decided about a reservation; `None` while nothing was.
+    pub async fn decided(
+        &self,
+        reservation: &ReservationId,
+        deadline: Deadline,
+    ) -> Result<Option<Settled>, LedgerError> {
+        let Some(item) = self.get(order_key(&reservation.order()), deadline).await? else { return Ok(None) };
+        Ok(Some(match Order::read(&item)? {
+            Some(order) if order.state == OrderState::Cancelled => Settled::Cancelled(order),
+            Some(order) => Settled::Ordered(order),
+            None => Settled::Abandoned,
+        }))
+    }
+
     /// Settles a reservation: where there is no order, a tombstone in its place makes sure that a
     /// confirm which is still under way cannot write one. Whoever writes the item first wins.
     pub async fn settle(
@@ -35,12 +49,8 @@ impl Ledger {
     ) -> Result<Settled, LedgerError> {
         let key = order_key(&reservation.order());
         loop {
-            if let Some(item) = self.get(key.clone(), deadline).await? {
-                return Ok(match Order::read(&item)? {
-                    Some(order) if order.state == OrderState::Cancelled => Settled::Cancelled(order),
-                    Some(order) => Settled::Ordered(order),
-                    None => Settled::Abandoned,
-                });
+            if let Some(decided) = self.decided(reservation, deadline).await? {
+                return Ok(decided);
             }
             let tombstone = Item::from(
                 [

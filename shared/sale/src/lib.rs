@@ -42,6 +42,7 @@ pub use cancel::CancelOutcome;
 pub use causes::Causes;
 pub use change::ChangeOutcome;
 pub use definition::{Definition, Fault, STOCK_MAX, Sale, SkuDefinition};
+pub use due::Due;
 pub use exchange::ExchangeOutcome;
 pub use expire::Expired;
 pub use find::FindOutcome;

@@ -10,7 +10,7 @@
 --   :withdrawn:<sku>   list    serials below `top` that left the stock
 --   :sold:<sku>        string  bitmap of sold serials
 --   :holds:<sku>       zset    reservation id by expires_at, only while held
---   :unsettled         zset    reservation id by the instant from which the sweep may settle it
+--   :unsettled         zset    reservation id by the instant from which the sweep looks at it
 --   :r:<id>            string  one reservation; ended ones stay until a day after the sale's end
 --   :p:<shopper>       string  the shopper's reservations that count against the limit
 --   :b:<shopper>       string  the shopper's rate limit; vanishes when it is full again
