@@ -51,7 +51,11 @@ fn routes(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-async fn merchant_only(State(app): State<Arc<App>>, request: Request, next: Next) -> Result<Response, Problem> {
+async fn merchant_only(
+    State(app): State<Arc<App>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
     app.merchant.identify(request.headers())?;
     Ok(next.run(request).await)
 }

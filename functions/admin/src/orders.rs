@@ -52,7 +52,8 @@ pub(crate) async fn cancel(
     RequestKey(_): RequestKey,
     Within(deadline): Within,
 ) -> Result<axum::Json<Order>, Problem> {
-    let order = app.ledger.order(&id, deadline).await.map_err(problem)?.ok_or_else(Problem::order_not_found)?;
+    let order =
+        app.ledger.order(&id, deadline).await.map_err(problem)?.ok_or_else(Problem::order_not_found)?;
     app.stock.note_cancel(&order.sale, &order.reservation, CONFIRM_DEADLINE, deadline).await?;
     let cancelled = match app.ledger.cancel(&id, Timestamp::now(), deadline).await.map_err(problem)? {
         CancelOutcome::Cancelled(order) => order,

@@ -50,7 +50,8 @@ pub(crate) async fn show(
     SalePath(id): SalePath,
     Within(deadline): Within,
 ) -> Result<Response, Problem> {
-    let record = app.ledger.sale(&id, deadline).await.map_err(problem)?.ok_or_else(Problem::sale_not_found)?;
+    let record =
+        app.ledger.sale(&id, deadline).await.map_err(problem)?.ok_or_else(Problem::sale_not_found)?;
     Ok(axum::Json(Answer::from(record)).into_response())
 }
 
@@ -72,7 +73,8 @@ pub(crate) async fn define(
             StatusCode::OK
         }
         None => {
-            let sale = Sale { id: id.clone(), version: 1, epoch: 0, paused: false, closed: false, definition };
+            let sale =
+                Sale { id: id.clone(), version: 1, epoch: 0, paused: false, closed: false, definition };
             match app.ledger.create_sale(&SaleRecord::new(sale), deadline).await.map_err(problem)? {
                 CreateOutcome::Created => StatusCode::CREATED,
                 CreateOutcome::AlreadyExists => return Err(Problem::sale_conflict()),
@@ -111,7 +113,9 @@ async fn redefine(
 
 pub(crate) async fn open(app: State<Arc<App>>, sale: SalePath, within: Within) -> Result<Response, Problem> {
     let now = Timestamp::now();
-    let open = |sale: &mut Sale| sale.definition.opens_at = sale.definition.opens_at.filter(|at| *at <= now).or(Some(now));
+    let open = |sale: &mut Sale| {
+        sale.definition.opens_at = sale.definition.opens_at.filter(|at| *at <= now).or(Some(now))
+    };
     change(app, sale, within, open).await
 }
 
@@ -119,7 +123,11 @@ pub(crate) async fn pause(app: State<Arc<App>>, sale: SalePath, within: Within) 
     change(app, sale, within, |sale| sale.paused = true).await
 }
 
-pub(crate) async fn resume(app: State<Arc<App>>, sale: SalePath, within: Within) -> Result<Response, Problem> {
+pub(crate) async fn resume(
+    app: State<Arc<App>>,
+    sale: SalePath,
+    within: Within,
+) -> Result<Response, Problem> {
     change(app, sale, within, |sale| sale.paused = false).await
 }
 
@@ -133,7 +141,8 @@ async fn change(
     Within(deadline): Within,
     apply: impl FnOnce(&mut Sale),
 ) -> Result<Response, Problem> {
-    let record = app.ledger.sale(&id, deadline).await.map_err(problem)?.ok_or_else(Problem::sale_not_found)?;
+    let record =
+        app.ledger.sale(&id, deadline).await.map_err(problem)?.ok_or_else(Problem::sale_not_found)?;
     let mut changed = record.clone();
     apply(&mut changed.sale);
     if changed != record {

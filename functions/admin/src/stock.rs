@@ -116,7 +116,9 @@ fn read(recorded: ChangeRecordOutcome) -> Result<(), Problem> {
     match recorded {
         ChangeRecordOutcome::Recorded => Ok(()),
         ChangeRecordOutcome::KeyReused => Err(Problem::idempotency_key_reused()),
-        ChangeRecordOutcome::TooMuch => Err(invalid_fields("/quantity", "would raise the stock above 10000000")),
+        ChangeRecordOutcome::TooMuch => {
+            Err(invalid_fields("/quantity", "would raise the stock above 10000000"))
+        }
         ChangeRecordOutcome::SkuNotFound => Err(Problem::sku_not_found()),
         ChangeRecordOutcome::SaleNotFound => Err(Problem::sale_not_found()),
     }

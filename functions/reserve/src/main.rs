@@ -17,8 +17,8 @@ use edge::{
     invalid_fields,
 };
 use sale::{
-    FindOutcome, RateLimit, ReleaseOutcome, ReservationState, ReserveAnswer, ReserveOutcome, ReserveRequest, Sku,
-    Stock,
+    FindOutcome, RateLimit, ReleaseOutcome, ReservationState, ReserveAnswer, ReserveOutcome, ReserveRequest,
+    Sku, Stock,
 };
 use serde::Deserialize;
 
@@ -66,7 +66,8 @@ async fn reserve(
     }
     let id = app.shoppers.reservation(&sale, &shopper, &key);
     let Wish { sku, quantity } = wish;
-    let request = ReserveRequest { id, sale: sale.clone(), sku, quantity, shopper, rate_limit: app.rate_limit };
+    let request =
+        ReserveRequest { id, sale: sale.clone(), sku, quantity, shopper, rate_limit: app.rate_limit };
     let ReserveAnswer { outcome, quota, now } = app.stock.reserve(&request, deadline).await?;
     let limits = RateLimitHeaders::new(app.rate_limit, quota);
     let answered = match outcome {
@@ -74,13 +75,16 @@ async fn reserve(
         ReserveOutcome::Repeated(known) => match known.state {
             ReservationState::Expired => Err(Problem::reservation_expired()),
             ReservationState::Released => Err(Problem::reservation_released()),
-            _ => answer(StatusCode::OK, known, now, &app.receipts),
+            ReservationState::Cancelled => Err(Problem::order_cancelled()),
+            ReservationState::Held | ReservationState::Confirming | ReservationState::Ordered => {
+                answer(StatusCode::OK, known, now, &app.receipts)
+            }
         },
         ReserveOutcome::KeyReused => Err(Problem::idempotency_key_reused()),
         ReserveOutcome::Throttled { retry_after } => Err(Problem::quota_exceeded(retry_after)),
-        ReserveOutcome::KindRefused => {
-            Err(Problem::unauthenticated("This sale does not take this kind of shopper; sign in the other way."))
-        }
+        ReserveOutcome::KindRefused => Err(Problem::unauthenticated(
+            "This sale does not take this kind of shopper; sign in the other way.",
+        )),
         ReserveOutcome::NotOpen(opens_at) => Err(Problem::sale_not_open(opens_at, now)),
         ReserveOutcome::Paused => Err(Problem::sale_paused()),
         ReserveOutcome::Ended => Err(Problem::sale_ended()),
@@ -96,7 +100,9 @@ async fn reserve(
             response.headers_mut().extend(limits.pairs());
             Ok(response)
         }
-        Err(problem) => Err(limits.pairs().fold(problem, |problem, (name, value)| problem.with_header(name, value))),
+        Err(problem) => {
+            Err(limits.pairs().fold(problem, |problem, (name, value)| problem.with_header(name, value)))
+        }
     }
 }
 

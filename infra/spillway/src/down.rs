@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use rustix::process::Signal;
 
-use crate::progress::say;
 use crate::process::{is_alive, signal};
+use crate::progress::say;
 use crate::running::Supervised;
 
 const STOP_TIMEOUT: Duration = Duration::from_secs(60);
@@ -22,7 +22,10 @@ pub async fn down() -> Result<()> {
     let give_up = tokio::time::Instant::now() + STOP_TIMEOUT;
     while is_alive(pid) {
         if tokio::time::Instant::now() > give_up {
-            bail!("process {pid} has not stopped after {} s; its log is target/spillway/up.log", STOP_TIMEOUT.as_secs());
+            bail!(
+                "process {pid} has not stopped after {} s; its log is target/spillway/up.log",
+                STOP_TIMEOUT.as_secs()
+            );
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -1,12 +1,11 @@
 //! The function binaries: built, and started with their settings.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use edge::SETTINGS;
 
-use crate::ask::is_ready;
 use crate::kept::{any_free_port, local};
 use crate::layout::{binaries, checkout};
 use crate::process::{Process, Program, await_start};
@@ -22,11 +21,20 @@ pub fn build_functions() -> Result<()> {
     Ok(())
 }
 
-/// A function of this system, listening on an address; `more` settings go before those of the system.
+/// The front door of a function.
+#[derive(Debug, Clone)]
+pub(crate) enum Door<'a> {
+    /// Plain HTTP on this address.
+    Http(SocketAddr),
+    /// The Lambda runtime interface at this `host:port`.
+    Lambda(&'a str),
+}
+
+/// A function of this system behind this door; `more` settings go before those of the system.
 pub(crate) fn function(
     running: &Running,
     name: &str,
-    address: SocketAddr,
+    door: &Door<'_>,
     more: &[(String, String)],
 ) -> Result<Program> {
     let path = binaries()?.join(name);
@@ -39,8 +47,22 @@ pub(crate) fn function(
         ensure!(is_known, "no function reads a setting {name}");
         environment.push((name.clone(), value.clone()));
     }
-    environment.push(("LISTEN".to_owned(), address.to_string()));
+    environment.extend(door.settings(name).into_iter().map(|(name, value)| (name.to_owned(), value)));
     Ok(Program { path, arguments: vec![], environment, log: running.logs.join(format!("{name}.log")) })
+}
+
+impl Door<'_> {
+    fn settings(&self, name: &str) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Http(address) => vec![("LISTEN", address.to_string())],
+            Self::Lambda(runtime) => vec![
+                ("AWS_LAMBDA_RUNTIME_API", (*runtime).to_owned()),
+                ("AWS_LAMBDA_FUNCTION_NAME", name.to_owned()),
+                ("AWS_LAMBDA_FUNCTION_VERSION", "1".to_owned()),
+                ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".to_owned()),
+            ],
+        }
+    }
 }
 
 /// What every function of this system is told.
@@ -66,20 +88,27 @@ fn settings(running: &Running) -> Vec<(String, String)> {
 /// One more process of a function, beside those of the system; dropping it ends it.
 #[derive(Debug)]
 pub struct ExtraFunction {
-    /// Where it listens.
-    pub address: SocketAddr,
+    /// Where it listens; nowhere, where it runs under a Lambda runtime.
+    pub origin: String,
     process: Process,
 }
 
 impl ExtraFunction {
-    /// Starts it with further settings and returns when it is ready.
+    /// Starts it with further settings and returns when it listens.
     pub fn start(running: &Running, name: &str, more: &[(String, String)]) -> Result<Self> {
         let address = local(any_free_port()?);
-        let mut program = function(running, name, address, more)?;
+        let mut program = function(running, name, &Door::Http(address), more)?;
         program.log = running.logs.join(format!("{name}-{}.log", address.port()));
         let mut process = program.start()?;
-        await_start(vec![(name.to_owned(), &mut process)], || is_ready(address))?;
-        Ok(Self { address, process })
+        await_start(vec![(name.to_owned(), &mut process)], || TcpStream::connect(address).is_ok())?;
+        Ok(Self { origin: format!("http://{address}"), process })
+    }
+
+    /// Starts it under the Lambda runtime interface at this `host:port`.
+    pub fn start_under_lambda(running: &Running, name: &str, runtime: &str) -> Result<Self> {
+        let mut program = function(running, name, &Door::Lambda(runtime), &[])?;
+        program.log = running.logs.join(format!("{name}-lambda.log"));
+        Ok(Self { origin: String::new(), process: program.start()? })
     }
 
     /// Its process.

@@ -86,7 +86,9 @@ impl fmt::Display for Failure {
                 write!(formatter, "nothing answers at {origin}; start it with `cargo spillway up`")
             }
             Self::Unanswered(_) => formatter.write_str("no answer came in time"),
-            Self::NotUnderstood(_) => formatter.write_str("the answer is not one that this version understands"),
+            Self::NotUnderstood(_) => {
+                formatter.write_str("the answer is not one that this version understands")
+            }
         }
     }
 }

@@ -28,7 +28,8 @@ pub(crate) fn redis(data: &Path, ports: &Ports, index: usize) -> Result<Program>
     }
     // A failover rewrites this file, so it is made anew at each start.
     let configuration = folder.join("redis.conf");
-    std::fs::write(&configuration, text).with_context(|| format!("cannot write {}", configuration.display()))?;
+    std::fs::write(&configuration, text)
+        .with_context(|| format!("cannot write {}", configuration.display()))?;
     Ok(redis_server(configuration, vec![], data, &format!("redis-{}", index + 1)))
 }
 

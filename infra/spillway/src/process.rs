@@ -122,7 +122,8 @@ pub(crate) fn await_start(
             }
         }
         if Instant::now() > give_up {
-            let logs: Vec<_> = processes.iter().map(|(_, process)| process.log.display().to_string()).collect();
+            let logs: Vec<_> =
+                processes.iter().map(|(_, process)| process.log.display().to_string()).collect();
             bail!("no answer in {} s; the logs tell why: {}", START_TIMEOUT.as_secs(), logs.join(" "));
         }
         std::thread::sleep(POLL);
@@ -155,7 +156,10 @@ fn append(path: &Path) -> Result<File> {
 fn has_setpriv() -> bool {
     static FOUND: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
     *FOUND.get_or_init(|| {
-        let tried = Command::new("setpriv").args(["--pdeathsig", "TERM", "--", "true"]).stderr(Stdio::null()).status();
+        let tried = Command::new("setpriv")
+            .args(["--pdeathsig", "TERM", "--", "true"])
+            .stderr(Stdio::null())
+            .status();
         tried.is_ok_and(|status| status.success())
     })
 }

@@ -22,7 +22,8 @@ const REDIS_MAJOR_MIN: u32 = 7;
 
 /// Installs what is missing, or says which command would.
 pub(crate) fn ensure() -> Result<()> {
-    let missing: Vec<&Needed> = NEEDED.iter().filter(|needed| !runs(needed.program, needed.version_argument)).collect();
+    let missing: Vec<&Needed> =
+        NEEDED.iter().filter(|needed| !runs(needed.program, needed.version_argument)).collect();
     if !missing.is_empty() {
         install(&missing)?;
     }
@@ -34,7 +35,9 @@ pub(crate) fn ensure() -> Result<()> {
 }
 
 fn install(missing: &[&Needed]) -> Result<()> {
-    let names = |of: fn(&Needed) -> &'static str| missing.iter().map(|needed| of(needed)).collect::<Vec<_>>().join(" ");
+    let names = |of: fn(&Needed) -> &'static str| {
+        missing.iter().map(|needed| of(needed)).collect::<Vec<_>>().join(" ")
+    };
     let is_root = rustix::process::geteuid().is_root();
     let command = if runs("apt-get", "--version") {
         let sudo = if is_root { "" } else { "sudo " };
@@ -83,7 +86,10 @@ mod tests {
 
     #[test]
     fn the_major_version_of_redis_is_read() {
-        assert_eq!(redis_major("Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64"), Some(7));
+        assert_eq!(
+            redis_major("Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64"),
+            Some(7)
+        );
         assert_eq!(redis_major(""), None);
     }
 }

@@ -93,7 +93,11 @@ impl RushArguments {
         });
         let rush = rush.await?;
         bar.finish_and_clear();
-        if self.json { write_json(&Figures::of(&rush))? } else { write_line(print::figures(&rush))? }
+        if self.json {
+            write_json(&Figures::of(&rush))?
+        } else {
+            write_line(print::figures(&rush))?
+        }
         ensure!(rush.broken_promises.is_empty(), "{} promises were broken", rush.broken_promises.len());
         Ok(())
     }
@@ -184,7 +188,12 @@ fn definition(stock: u32) -> Result<Definition> {
         hold_seconds: HOLD_SECONDS,
         limit_per_shopper: LIMIT_PER_SHOPPER,
         shoppers: vec![ShopperKind::Account],
-        skus: vec![SkuDefinition { sku: Sku::parse(SKU)?, title: "Unit".to_owned(), price_minor: 1_000, stock }],
+        skus: vec![SkuDefinition {
+            sku: Sku::parse(SKU)?,
+            title: "Unit".to_owned(),
+            price_minor: 1_000,
+            stock,
+        }],
     })
 }
 

@@ -110,7 +110,8 @@ impl Latencies {
 /// One line while the crowd is under way.
 pub(crate) fn progress(counts: &Counts) -> String {
     let of = |step, class| grouped(counts.answers_of(step, class));
-    let failures = counts.answers_of(Step::Reserve, Class::Failure) + counts.answers_of(Step::Confirm, Class::Failure);
+    let failures =
+        counts.answers_of(Step::Reserve, Class::Failure) + counts.answers_of(Step::Confirm, Class::Failure);
     format!(
         "{} held, {} refused, {} ordered, {} failures, {} dropped",
         of(Step::Reserve, Class::Success),
@@ -157,7 +158,9 @@ pub(crate) fn figures(rush: &Rush) -> String {
         grouped(u64::from(rush.stock)),
     );
     if figures.broken_promises.is_empty() {
-        text.push_str("Every promise was kept: nothing oversold, no order lost, each hold kept, all figures add up.");
+        text.push_str(
+            "Every promise was kept: nothing oversold, no order lost, each hold kept, all figures add up.",
+        );
     } else {
         text.push_str("BROKEN PROMISES\n  ");
         text.push_str(&figures.broken_promises.join("\n  "));

@@ -49,7 +49,11 @@ impl SaleFile {
 }
 
 /// Reads the whole tree. A value with a fault is replaced by one that breaks no further rule.
-fn read_sale(table: &DeTable<'_>, findings: &mut Findings<'_>, now: Timestamp) -> (Option<SaleId>, Definition) {
+fn read_sale(
+    table: &DeTable<'_>,
+    findings: &mut Findings<'_>,
+    now: Timestamp,
+) -> (Option<SaleId>, Definition) {
     let mut fields = Fields::new(table, "", findings);
     let sale = fields.required("sale", name(SaleId::parse));
     let definition = Definition {
@@ -88,7 +92,9 @@ fn read_sku(index: usize, value: &DeValue<'_>, findings: &mut Findings<'_>) -> O
     };
     let mut fields = Fields::new(table, &pointer, findings);
     let sku = SkuDefinition {
-        sku: fields.required("sku", name(Sku::parse)).or_else(|| Sku::parse(&format!("unnamed-{index}")).ok())?,
+        sku: fields
+            .required("sku", name(Sku::parse))
+            .or_else(|| Sku::parse(&format!("unnamed-{index}")).ok())?,
         title: fields.required("title", text).unwrap_or_else(|| "title".to_owned()),
         price_minor: fields.required("price_minor", number).unwrap_or(0),
         stock: fields.required("stock", number).unwrap_or(0),

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, anyhow};
 
 use crate::ask::{is_ready, master_port, replicas, serves};
 use crate::emulator::Emulator;
-use crate::functions::function;
+use crate::functions::{self, function};
 use crate::gateway::{Door, authority, gateway};
 use crate::kept::{Ports, Secrets, local, require_free};
 use crate::layout::{FUNCTIONS, MASTER_NAME, make_folder};
@@ -146,11 +146,15 @@ impl Supervisor {
             Kind::Redis(index) => redis(&self.data, &self.ports, index),
             Kind::Function(name) => {
                 let port = self.ports.functions.get(name).context("a function has no port")?;
-                function(&self.noted()?, name, local(*port), &self.settings)
+                function(&self.noted()?, name, &functions::Door::Http(local(*port)), &self.settings)
             }
             Kind::Gateway => {
                 let url = self.noted()?.url;
-                gateway(&self.data, &self.ports, Door { port: self.gateway_port, url: &url, is_tls: self.is_tls })
+                gateway(
+                    &self.data,
+                    &self.ports,
+                    Door { port: self.gateway_port, url: &url, is_tls: self.is_tls },
+                )
             }
         }
     }
@@ -219,7 +223,13 @@ impl Supervisor {
     }
 }
 
-fn running(options: &StackOptions, url: &str, ports: &Ports, secrets: &Secrets, data: &std::path::Path) -> Running {
+fn running(
+    options: &StackOptions,
+    url: &str,
+    ports: &Ports,
+    secrets: &Secrets,
+    data: &std::path::Path,
+) -> Running {
     let part = |name: String, port: u16| Part { name, address: local(port).to_string(), pid: 0 };
     Running {
         url: url.to_owned(),

@@ -22,7 +22,8 @@ impl Table {
 
     fn widths(&self) -> Vec<usize> {
         let columns = self.0.first().map_or(0, Vec::len);
-        let width_of = |column| self.0.iter().filter_map(|row| row.get(column)).map(|cell: &String| width(cell)).max();
+        let width_of =
+            |column| self.0.iter().filter_map(|row| row.get(column)).map(|cell: &String| width(cell)).max();
         (0..columns).map(|column| width_of(column).unwrap_or(0)).collect()
     }
 
@@ -76,7 +77,10 @@ mod tests {
         let mut table = Table::new(["answer", "times"]);
         table.row(["201 held".to_owned(), grouped(10_000)]);
         table.row(["409 sold-out".to_owned(), grouped(7)]);
-        assert_eq!(table.to_string(), "  answer         times\n  201 held      10,000\n  409 sold-out       7\n");
+        assert_eq!(
+            table.to_string(),
+            "  answer         times\n  201 held      10,000\n  409 sold-out       7\n"
+        );
     }
 
     #[test]

@@ -119,7 +119,8 @@ impl Counts {
     /// Answers of a step a second, from its first to its last.
     pub(crate) fn rate(&self, step: Step) -> f64 {
         let Some((first, last)) = self.spans.get(&step) else { return 0.0 };
-        let times: u64 = self.answers.iter().filter(|(kind, _)| kind.step == step).map(|(_, times)| times).sum();
+        let times: u64 =
+            self.answers.iter().filter(|(kind, _)| kind.step == step).map(|(_, times)| times).sum();
         let seconds = last.duration_since(*first).as_secs_f64().max(0.001);
         f64::from(u32::try_from(times).unwrap_or(u32::MAX)) / seconds
     }

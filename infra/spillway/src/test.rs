@@ -8,8 +8,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::functions::build_functions;
 use crate::layout::checkout;
-use crate::progress::say;
 use crate::programs;
+use crate::progress::say;
 
 /// Run all tests.
 #[derive(Debug, Clone, clap::Args)]
@@ -82,7 +82,9 @@ mod tests {
     fn the_closing_lines_are_added_up() {
         let mut totals = Totals::default();
         totals.add("running 3 tests");
-        totals.add("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.3s");
+        totals.add(
+            "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.3s",
+        );
         totals.add("test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out");
         assert_eq!(totals, Totals { passed: 15, failed: 2, ignored: 1, binaries: 2 });
     }

@@ -13,8 +13,8 @@ use crate::demo::{DEMO_SALE, open_demo_sale};
 use crate::functions::build_functions;
 use crate::kept::require_free;
 use crate::layout::{checkout, default_data, make_folder, write_private};
-use crate::progress::say;
 use crate::programs;
+use crate::progress::say;
 use crate::running::{Running, RunningArguments, Supervised, up_json};
 use crate::stack::{Stack, StackOptions};
 
@@ -64,7 +64,8 @@ impl UpArguments {
     }
 
     async fn stay(self, data: PathBuf) -> Result<()> {
-        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let (mut terminate, mut interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let up_json = up_json();
         let _ = std::fs::remove_file(&up_json);
         let options = StackOptions { data, port: Some(self.port), is_tls: self.tls, settings: vec![] };

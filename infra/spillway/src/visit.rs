@@ -90,7 +90,8 @@ impl Market {
     ) -> Visit {
         let mut visit = Visit::default();
         let again = async { if arrival.repeats { Some(self.reserve(&shopper, 1, due).await) } else { None } };
-        let greedy = async { if arrival.is_greedy { Some(self.reserve(&shopper, 2, due).await) } else { None } };
+        let greedy =
+            async { if arrival.is_greedy { Some(self.reserve(&shopper, 2, due).await) } else { None } };
         let (reply, again, greedy) = tokio::join!(self.reserve(&shopper, 1, due), again, greedy);
         drop(permit);
         if let Some(again) = &again {
@@ -103,7 +104,8 @@ impl Market {
         tokio::time::sleep(arrival.think).await;
 
         let since = Instant::now();
-        let again = async { if arrival.repeats { Some(self.confirm(&shopper, &hold, since).await) } else { None } };
+        let again =
+            async { if arrival.repeats { Some(self.confirm(&shopper, &hold, since).await) } else { None } };
         let (reply, again) = tokio::join!(self.confirm(&shopper, &hold, since), again);
         if let Some(again) = &again {
             visit.compare("confirm", &reply, again, |order: &OrderAnswer| order.id.to_string());
@@ -113,7 +115,8 @@ impl Market {
                 Reply::Success { content, .. } => visit.order = Some(content.id),
                 Reply::Refused(slug) if slug == "confirm-in-progress" => {}
                 Reply::Refused(slug) => {
-                    let lost = format!("the acknowledged hold {} was refused at its confirm: {slug}", hold.id);
+                    let lost =
+                        format!("the acknowledged hold {} was refused at its confirm: {slug}", hold.id);
                     visit.contradictions.push(lost);
                 }
                 Reply::Unknown => {}
@@ -168,7 +171,10 @@ impl Market {
 }
 
 /// One request: what kind of answer it got, and the outcome or the pause before the next attempt.
-async fn attempt<T: DeserializeOwned>(step: Step, request: RequestBuilder) -> (Kind, Result<Reply<T>, Duration>) {
+async fn attempt<T: DeserializeOwned>(
+    step: Step,
+    request: RequestBuilder,
+) -> (Kind, Result<Reply<T>, Duration>) {
     let kind = |status: u16, slug: &str| Kind { step, status, slug: slug.to_owned() };
     let Ok(response) = request.send().await else { return (kind(0, "no-answer"), Err(PAUSE)) };
     let status = response.status().as_u16();

@@ -9,12 +9,12 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use http_body_util::BodyExt;
-use lambda_http::lambda_runtime::LambdaEvent;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use lambda_http::lambda_runtime::LambdaEvent;
 use sale::Stock;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
@@ -27,6 +27,7 @@ use crate::{Problem, Within, log};
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECTION_BUFFER_BYTES: usize = 32 * 1024;
 const CONNECTIONS_MAX: usize = 8_192;
+const ACCEPT_QUEUE: u32 = 4_096;
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -120,8 +121,10 @@ async fn invoke(router: Router) -> Result<(), lambda_http::Error> {
             let response = router.oneshot(request).await?;
             let (parts, body) = response.into_parts();
             let bytes = body.collect().await?.to_bytes().to_vec();
-            let body = String::from_utf8(bytes)
-                .map_or_else(|binary| lambda_http::Body::Binary(binary.into_bytes()), lambda_http::Body::Text);
+            let body = String::from_utf8(bytes).map_or_else(
+                |binary| lambda_http::Body::Binary(binary.into_bytes()),
+                lambda_http::Body::Text,
+            );
             Ok::<_, lambda_http::Error>(lambda_http::Response::from_parts(parts, body))
         }
     }))
@@ -154,8 +157,17 @@ async fn ready(
     Ok("ready\n")
 }
 
+/// Listens with room for a crowd: with the usual 128 connections that wait to be accepted, those who come
+/// in the same instant would wait a second for their second attempt.
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(ACCEPT_QUEUE)
+}
+
 async fn listen(function: &'static str, address: SocketAddr, router: Router) -> std::io::Result<()> {
-    let listener = TcpListener::bind(address).await?;
+    let listener = bind(address)?;
     tracing::info!(function, %address, "listening");
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));

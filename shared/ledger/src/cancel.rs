@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::{Delete, TransactWriteItem, Update};
 use jiff::Timestamp;
 use sale::{Deadline, OrderId};
 
-use crate::item::{number, text, timestamp};
+use crate::item::{number, text, timestamp, whole_ms};
 use crate::record::{broken, failed_conditions};
 use crate::table::{KEY, order_key, shopper_key, unit_key};
 use crate::{Ledger, LedgerError, Order, OrderState};
@@ -44,7 +44,7 @@ impl Ledger {
             match Self::within(deadline, write.send()).await? {
                 Ok(_) => {
                     order.state = OrderState::Cancelled;
-                    order.cancelled_at = Some(cancelled_at);
+                    order.cancelled_at = Some(whole_ms(cancelled_at));
                     return Ok(CancelOutcome::Cancelled(order));
                 }
                 // Somebody else was faster, or is under way: read again what stands.

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sale::{
-    BeginOutcome, Causes, Deadline, ExchangeOutcome, FinishOutcome, Reservation, ReservationId, SaleId, ShopperId,
-    Stock, StockError, Verdict,
+    BeginOutcome, Causes, Deadline, ExchangeOutcome, FinishOutcome, Reservation, ReservationId, SaleId,
+    ShopperId, Stock, StockError, Verdict,
 };
 
 use crate::{Ledger, LedgerError, Order, OrderState, RecordOutcome, Settled};

@@ -25,6 +25,11 @@ pub(crate) fn numbers(values: &[u32]) -> AttributeValue {
     AttributeValue::L(values.iter().map(number).collect())
 }
 
+/// An instant as an item keeps it, so that a first answer and its repeats tell the same.
+pub(crate) fn whole_ms(value: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(value.as_millisecond()).unwrap_or(value)
+}
+
 pub(crate) fn timestamp(value: Timestamp) -> AttributeValue {
     number(value.as_millisecond())
 }

@@ -138,5 +138,8 @@ fn http() -> SharedHttpClient {
 }
 
 fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder().connect_timeout(TIMEOUT_CONNECT).operation_attempt_timeout(TIMEOUT_ATTEMPT).build()
+    TimeoutConfig::builder()
+        .connect_timeout(TIMEOUT_CONNECT)
+        .operation_attempt_timeout(TIMEOUT_ATTEMPT)
+        .build()
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::item::{
     Item, Malformed, number, numbers, read_number, read_numbers, read_text, read_timestamp, text, timestamp,
+    whole_ms,
 };
 use crate::table::{KEY, LISTING_KEY, LISTING_SORT, ORDER_SHARDS, order_key, order_list};
 
@@ -73,7 +74,7 @@ impl Order {
             price_minor: reservation.price_minor,
             currency: reservation.currency.clone(),
             state: OrderState::Confirmed,
-            confirmed_at,
+            confirmed_at: whole_ms(confirmed_at),
             cancelled_at: None,
         }
     }

@@ -19,12 +19,7 @@ pub struct Due {
 
 impl Stock {
     /// Up to `most` of them, longest due first; none where there is no such sale.
-    pub async fn due(
-        &self,
-        sale: &SaleId,
-        most: u32,
-        deadline: Deadline,
-    ) -> Result<Vec<Due>, StockError> {
+    pub async fn due(&self, sale: &SaleId, most: u32, deadline: Deadline) -> Result<Vec<Due>, StockError> {
         let mut answer = self.write(self.invocation(&DUE, sale).arg(most.to_string()), deadline).await?;
         match answer.word.as_str() {
             "DUE" => {

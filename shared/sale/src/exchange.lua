@@ -1,5 +1,6 @@
 -- Another unit for one that the ledger has given to somebody else (Redis had forgotten it). The lost
--- unit counts as sold from here on. Repeating it gives the units that the reservation has now.
+-- unit is marked as sold, so that it is never available again, and counted as sold when it leaves this
+-- reservation. Repeating it gives the units that the reservation has now.
 --
 -- ARGV[2] reservation id   ARGV[3…] serials that are lost
 -- Answers {word, now, …}: EXCHANGED with the reservation, see `tell`; NO_UNIT, 1 while one may still
@@ -21,6 +22,7 @@ for _, unit in ipairs(r.units) do
   list[#list + 1] = unit
 end
 if #gone == 0 then return tell({'EXCHANGED', now}, r) end
+for _, unit in ipairs(gone) do mark_sold(r.sku, unit) end
 
 local sku = load_sku(r.sku)
 while available(sku) < #gone do
@@ -32,10 +34,7 @@ if not units then
   if fault then return fault end
   return {'NO_UNIT', now, (sku.held > #r.units or sku.quarantined > 0) and 1 or 0}
 end
-for _, unit in ipairs(gone) do
-  mark_sold(sku.name, unit)
-  sku.sold = sku.sold + 1
-end
+sku.sold = sku.sold + #gone
 for _, unit in ipairs(units) do kept[#kept + 1] = unit end
 r.units = kept
 store_reservation(r)

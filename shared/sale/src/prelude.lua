@@ -115,8 +115,15 @@ local function take(sku, quantity)
   return units
 end
 
+-- Units become available again; one that the ledger has given to somebody else is counted as sold.
 local function give_back(sku, units)
-  for _, unit in ipairs(units) do redis.call('RPUSH', sku.returned_key, unit) end
+  for _, unit in ipairs(units) do
+    if redis.call('GETBIT', sku.sold_key, unit) == 1 then
+      sku.sold = sku.sold + 1
+    else
+      redis.call('RPUSH', sku.returned_key, unit)
+    end
+  end
 end
 
 local function mark_sold(sku_name, unit)

@@ -1,0 +1,123 @@
+//! What happens to a sale when Redis dies, or forgets.
+
+use reqwest::Method;
+use spillway::{Part, Plan, Running, Rush, Signal, Spacing, Stack, signal};
+
+use crate::shop::{open_sale_in, send, units};
+use crate::system::{command, eventually, private, redis};
+
+/// The process that is master now.
+fn master(running: &Running) -> Part {
+    let client = redis(running);
+    let address = tokio::task::block_in_place(|| {
+        tokio::runtime::Handle::current().block_on(async {
+            command(&client, "PING", &[]).await;
+            client.status().master.unwrap().to_string()
+        })
+    });
+    running.redis.iter().find(|part| part.address == address).unwrap().clone()
+}
+
+fn plan() -> Plan {
+    let seed = rand::random();
+    println!("seed {seed}");
+    Plan {
+        shoppers: 2_400,
+        rate: 300.0,
+        spacing: Spacing::Poisson,
+        repeat: 0.2,
+        greedy: 0.05,
+        think_ms_max: 2_000,
+        seed,
+    }
+}
+
+/// A rush in which this happens to the master once a third of the crowd has come.
+async fn rush_through(stack: &Stack, incident: impl Fn(&Part)) -> Rush {
+    let running = stack.running().unwrap();
+    let has_happened = std::cell::Cell::new(false);
+    let rush = Rush::run(&running, plan(), 1_000, |arrived, _| {
+        if arrived > 800 && !has_happened.replace(true) {
+            incident(&master(&running));
+        }
+    })
+    .await
+    .unwrap();
+    assert!(has_happened.get());
+    rush
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killing_the_master_in_a_rush_oversells_nothing_and_loses_no_acknowledged_hold_or_order() {
+    let stack = private("failover-kill");
+    let rush = rush_through(&stack, |master| signal(master.pid, Signal::KILL)).await;
+    assert_eq!(rush.broken_promises(), [""; 0]);
+    assert_eq!(rush.orders_confirmed(), 1_000, "all units are sold, although the master died");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_master_that_freezes_and_comes_back_in_a_rush_is_never_believed() {
+    let stack = private("failover-freeze");
+    let rush = rush_through(&stack, |master| {
+        signal(master.pid, Signal::STOP);
+        let pid = master.pid;
+        // Back after the sentinels have replaced it, while the rush goes on.
+        std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_secs(4));
+            signal(pid, Signal::CONT);
+        });
+    })
+    .await;
+    assert_eq!(rush.broken_promises(), [""; 0]);
+    assert_eq!(rush.orders_confirmed(), 1_000);
+}
+
+#[tokio::test]
+async fn an_emptied_redis_sells_nothing_and_orders_stand() {
+    let stack = private("failover-empty");
+    let shop = open_sale_in(stack.running().unwrap(), units(5)).await;
+    let ann = shop.shopper("ann");
+    let (held, ordered) = (shop.hold(&ann, "a").await, shop.hold(&ann, "b").await);
+    let order = shop.confirm(&ann, &ordered).await;
+    command(&redis(&shop.running), "FLUSHALL", &[]).await;
+    for answer in [
+        shop.reserve(&ann, "c", 1).await,
+        shop.find(&ann, &held).await,
+        shop.confirm(&ann, &held).await,
+        send(shop.request(Method::GET, &shop.path("/reservations/0"))).await,
+    ] {
+        let is_honest = ["503 recovering", "401 unauthenticated", "404 reservation-not-found"];
+        assert!(is_honest.contains(&answer.told().as_str()), "{}", answer.text);
+    }
+    assert_eq!(shop.reserve(&ann, "c", 1).await.told(), "503 recovering");
+    assert_eq!(shop.confirm(&ann, &held).await.told(), "503 recovering");
+    assert_eq!(shop.order(&ann, order.field("id")).await.body, order.body);
+    // A sale that was sold from before is never taken for a new one, whoever touches it.
+    let paused = send(shop.admin(Method::POST, &format!("/sales/{}/pause", shop.sale))).await;
+    assert_eq!(paused.told(), "503 recovering");
+    assert_eq!(shop.reserve(&ann, "c", 1).await.told(), "503 recovering");
+}
+
+#[tokio::test]
+async fn a_hold_is_not_acknowledged_while_no_replica_follows() {
+    let stack = private("failover-no-replicas");
+    let shop = open_sale_in(stack.running().unwrap(), units(5)).await;
+    let ann = shop.shopper("ann");
+    let client = redis(&shop.running);
+    let master = command(&client, "PING", &[]).await;
+    assert_eq!(master, sentinel::Value::Bytes(b"PONG".to_vec()));
+    let master = client.status().master.unwrap().to_string();
+    let replicas: Vec<_> = shop.running.redis.iter().filter(|part| part.address != master).collect();
+    for replica in &replicas {
+        signal(replica.pid, Signal::STOP);
+    }
+    let refused = shop.reserve(&ann, "wish", 1).await;
+    for replica in &replicas {
+        signal(replica.pid, Signal::CONT);
+    }
+    let told = refused.told();
+    assert!(["503 outcome-unknown", "503 stock-unavailable"].contains(&told.as_str()), "{told}");
+    let repeated = async || Some(shop.reserve(&ann, "wish", 1).await).filter(|answer| answer.status < 500);
+    assert!([200, 201].contains(&eventually("the hold", repeated).await.status));
+    assert_eq!(shop.figures().await, "4/1/0", "the same wish is one hold");
+}

@@ -1,0 +1,74 @@
+//! Systems to test against: one that most tests share, and private ones for tests that break something.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use ledger::Ledger;
+use sale::{Deadline, Stock};
+use sentinel::{Call, Client, Config, Durability, Idempotency, Value};
+use spillway::{Running, Stack, StackOptions};
+
+/// Until something that must happen has happened.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+
+/// The system that most tests share.
+pub(crate) fn shared() -> Running {
+    static STACK: OnceLock<Stack> = OnceLock::new();
+    STACK.get_or_init(|| start("shared")).running().unwrap()
+}
+
+/// A system of this test's own, in an empty folder of this name; dropping it stops it.
+pub(crate) fn private(name: &str) -> Stack {
+    start(name)
+}
+
+fn start(name: &str) -> Stack {
+    let data = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tests")).join(name);
+    let _ = std::fs::remove_dir_all(&data);
+    // Most tests ask more often in ten seconds than a shopper may; the limit has tests of its own.
+    let settings = vec![("RATE_LIMIT_QUOTA".to_owned(), "1000".to_owned())];
+    let options = StackOptions { data, port: None, is_tls: false, settings };
+    Stack::start(options, Box::new(|_| {})).unwrap()
+}
+
+/// A connection to the system's Redis.
+pub(crate) fn redis(running: &Running) -> Client {
+    let sentinels = running.sentinels.iter().map(|address| address.parse().unwrap()).collect();
+    Client::new(Config::new(sentinels, running.master_name.as_str())).unwrap()
+}
+
+/// The stock of the system's sales, with the allowance for clocks that its functions have.
+pub(crate) fn stock(running: &Running) -> Stock {
+    Stock::new(redis(running), Duration::from_millis(500))
+}
+
+/// The system's ledger.
+pub(crate) fn ledger(running: &Running) -> Ledger {
+    Ledger::of_emulator(&running.dynamodb_url).with_table(running.ledger_table.clone())
+}
+
+/// A deadline that no working call meets.
+pub(crate) fn soon() -> Deadline {
+    Deadline::after(Duration::from_secs(4))
+}
+
+/// Runs a Redis command on the master.
+pub(crate) async fn command(client: &Client, name: &str, args: &[&str]) -> Value {
+    let call =
+        Call { deadline: soon(), idempotency: Idempotency::Idempotent, durability: Durability::Master };
+    let args: Vec<_> = args.iter().map(|arg| arg.as_bytes()).collect();
+    client.command(name, &args, call).await.unwrap().value
+}
+
+/// Waits until this gives something, and gives it; fails after [`PATIENCE`].
+pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let give_up = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < give_up, "{what} did not happen within {PATIENCE:?}");
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+}
