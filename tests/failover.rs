@@ -27,6 +27,7 @@ fn plan() -> Plan {
         spacing: Spacing::Poisson,
         repeat: 0.2,
         greedy: 0.05,
+        confirm: 1.0,
         think_ms_max: 2_000,
         seed,
     }

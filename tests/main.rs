@@ -4,7 +4,7 @@
 //! Most tests share one system and have a sale of their own in it; those that break something start a
 //! system of their own. Nothing here sleeps to synchronise: it waits for a condition, with a deadline.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod crash;
 mod doors;

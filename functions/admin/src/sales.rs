@@ -67,18 +67,14 @@ pub(crate) async fn define(
         let faults: Vec<_> = faults.into_iter().map(|f| FieldFault::new(f.pointer, f.reason)).collect();
         return Err(Problem::invalid_request(&faults));
     }
-    let status = match app.ledger.sale(&id, deadline).await.map_err(problem)? {
-        Some(record) => {
-            redefine(&app, record, definition, deadline).await?;
-            StatusCode::OK
-        }
-        None => {
-            let sale =
-                Sale { id: id.clone(), version: 1, epoch: 0, paused: false, closed: false, definition };
-            match app.ledger.create_sale(&SaleRecord::new(sale), deadline).await.map_err(problem)? {
-                CreateOutcome::Created => StatusCode::CREATED,
-                CreateOutcome::AlreadyExists => return Err(Problem::sale_conflict()),
-            }
+    let status = if let Some(record) = app.ledger.sale(&id, deadline).await.map_err(problem)? {
+        redefine(&app, record, definition, deadline).await?;
+        StatusCode::OK
+    } else {
+        let sale = Sale { id: id.clone(), version: 1, epoch: 0, paused: false, closed: false, definition };
+        match app.ledger.create_sale(&SaleRecord::new(sale), deadline).await.map_err(problem)? {
+            CreateOutcome::Created => StatusCode::CREATED,
+            CreateOutcome::AlreadyExists => return Err(Problem::sale_conflict()),
         }
     };
     Ok((status, load(&app, &id, deadline).await?).into_response())
@@ -114,7 +110,7 @@ async fn redefine(
 pub(crate) async fn open(app: State<Arc<App>>, sale: SalePath, within: Within) -> Result<Response, Problem> {
     let now = Timestamp::now();
     let open = |sale: &mut Sale| {
-        sale.definition.opens_at = sale.definition.opens_at.filter(|at| *at <= now).or(Some(now))
+        sale.definition.opens_at = sale.definition.opens_at.filter(|at| *at <= now).or(Some(now));
     };
     change(app, sale, within, open).await
 }

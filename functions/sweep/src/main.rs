@@ -23,11 +23,11 @@ const SHIFT: Duration = Duration::from_secs(50);
 #[tokio::main]
 async fn main() -> ExitCode {
     let ledger = Ledger::from_environment().await;
-    edge::serve_schedule("sweep", |settings| {
+    Box::pin(edge::serve_schedule("sweep", |settings| {
         let (stock, table) = (settings.stock(), settings.ledger_table());
         let sweep = Arc::new(Sweep { stock: stock?, ledger: ledger.with_table(table?) });
         Some(move || shift(sweep.clone()))
-    })
+    }))
     .await
 }
 

@@ -32,6 +32,8 @@ pub struct Plan {
     pub repeat: f64,
     /// Share of shoppers who ask with a second key at the same instant.
     pub greedy: f64,
+    /// Share of holders who confirm; the others leave.
+    pub confirm: f64,
     /// Longest pause between a hold and its confirm, in milliseconds.
     pub think_ms_max: u32,
     /// Where the drawing begins.
@@ -47,6 +49,8 @@ pub struct Arrival {
     pub think: Duration,
     /// Whether each request is sent twice at once.
     pub repeats: bool,
+    /// Whether a hold is confirmed.
+    pub confirms: bool,
     /// Whether a second key is tried at the same instant.
     pub is_greedy: bool,
 }
@@ -65,6 +69,7 @@ impl Plan {
                     think: Duration::from_millis(random.random_range(0..=self.think_ms_max).into()),
                     repeats: random.random::<f64>() < self.repeat,
                     is_greedy: random.random::<f64>() < self.greedy,
+                    confirms: random.random::<f64>() < self.confirm,
                 }
             })
             .collect()
@@ -90,7 +95,16 @@ mod tests {
     use super::*;
 
     fn plan(spacing: Spacing, seed: u64) -> Plan {
-        Plan { shoppers: 20_000, rate: 2_000.0, spacing, repeat: 0.1, greedy: 0.0, think_ms_max: 3_000, seed }
+        Plan {
+            shoppers: 20_000,
+            rate: 2_000.0,
+            spacing,
+            repeat: 0.1,
+            greedy: 0.0,
+            confirm: 1.0,
+            think_ms_max: 3_000,
+            seed,
+        }
     }
 
     #[test]
@@ -104,7 +118,7 @@ mod tests {
         let crowd = plan(Spacing::Poisson, 1).draw();
         let last = crowd.last().map_or(0.0, |arrival| arrival.at.as_secs_f64());
         assert!((9.7..10.3).contains(&last), "20,000 arrivals at 2,000 a second took {last} s");
-        let gaps = crowd.windows(2).map(|pair| (pair[1].at - pair[0].at).as_secs_f64());
+        let gaps = crowd.windows(2).map(|pair| pair[1].at.saturating_sub(pair[0].at).as_secs_f64());
         let longer_than_mean = gaps.filter(|gap| *gap > 1.0 / 2_000.0).count();
         // A share of 1/e of exponential gaps is longer than their mean.
         assert!((7_100..7_600).contains(&longer_than_mean), "{longer_than_mean}");

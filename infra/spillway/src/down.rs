@@ -9,7 +9,7 @@ use crate::process::{is_alive, signal};
 use crate::progress::say;
 use crate::running::Supervised;
 
-const STOP_TIMEOUT: Duration = Duration::from_secs(60);
+const STOP_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Stops the system of this checkout and returns when it has stopped.
 pub async fn down() -> Result<()> {

@@ -12,6 +12,7 @@ mod functions;
 mod gateway;
 mod kept;
 mod layout;
+mod memory;
 mod merchant;
 mod merchant_answers;
 mod merchant_problem;

@@ -13,6 +13,7 @@ use sale::{Definition, SaleId, ShopperKind, Sku, SkuDefinition};
 
 use crate::arrivals::{Plan, Spacing};
 use crate::crowd::{make_shoppers, send};
+use crate::memory::data_bytes;
 use crate::merchant::Merchant;
 use crate::merchant_answers::{OrderAnswer, Report};
 use crate::output::{write_json, write_line};
@@ -58,6 +59,9 @@ pub struct RushArguments {
     /// Share of shoppers who ask with a second key at the same instant.
     #[arg(long, default_value_t = 0.01)]
     greedy: f64,
+    /// Share of holders who confirm; the others leave.
+    #[arg(long, default_value_t = 1.0)]
+    confirm: f64,
     /// Longest pause between a hold and its confirm, in milliseconds.
     #[arg(long, default_value_t = 15_000)]
     think_ms: u32,
@@ -78,6 +82,8 @@ pub struct Rush {
     pub(crate) counts: Counts,
     pub(crate) orders: Vec<OrderAnswer>,
     pub(crate) report: Report,
+    /// Memory of the master's data before and after, in bytes.
+    pub(crate) memory: (u64, u64),
     pub(crate) broken_promises: Vec<String>,
 }
 
@@ -94,9 +100,9 @@ impl RushArguments {
         let rush = rush.await?;
         bar.finish_and_clear();
         if self.json {
-            write_json(&Figures::of(&rush))?
+            write_json(&Figures::of(&rush))?;
         } else {
-            write_line(print::figures(&rush))?
+            write_line(print::figures(&rush))?;
         }
         ensure!(rush.broken_promises.is_empty(), "{} promises were broken", rush.broken_promises.len());
         Ok(())
@@ -104,7 +110,9 @@ impl RushArguments {
 
     fn plan(&self) -> Result<Plan> {
         ensure!(self.rate.is_finite() && self.rate > 0.0, "--rate must be more than 0");
-        for (name, share) in [("--repeat", self.repeat), ("--greedy", self.greedy)] {
+        for (name, share) in
+            [("--repeat", self.repeat), ("--greedy", self.greedy), ("--confirm", self.confirm)]
+        {
             ensure!((0.0..=1.0).contains(&share), "{name} is a share, 0 to 1");
         }
         let plan = Plan {
@@ -113,6 +121,7 @@ impl RushArguments {
             spacing: self.spacing,
             repeat: self.repeat,
             greedy: self.greedy,
+            confirm: self.confirm,
             think_ms_max: self.think_ms,
             seed: self.seed.unwrap_or_else(rand::random),
         };
@@ -134,6 +143,7 @@ impl Rush {
         let merchant = Merchant::new(running)?;
         let sale = SaleId::parse(&format!("rush-{:016x}", rand::random::<u64>()))?;
         merchant.define(&sale, &definition(stock)?).await.context("the sale of the rush cannot be made")?;
+        let memory_before = data_bytes(running).await?;
         let shoppers = make_shoppers(plan.shoppers, sale.as_str(), &running.shopper_secret)?;
         let market = Arc::new(Market {
             http: running.http_client()?,
@@ -154,10 +164,11 @@ impl Rush {
             }
         };
         let report = settled(&merchant, &sale).await?;
+        let memory = (memory_before, data_bytes(running).await?);
         let orders = all_orders(&merchant, &sale).await?;
         merchant.change(&sale, "close").await.context("the sale of the rush cannot be closed")?;
         let broken_promises = judge(&visits, &orders, &report, stock);
-        Ok(Self { sale, plan, stock, counts: market.tally.counts(), orders, report, broken_promises })
+        Ok(Self { sale, plan, stock, counts: market.tally.counts(), orders, report, memory, broken_promises })
     }
 
     /// Every promise that was broken, in words.

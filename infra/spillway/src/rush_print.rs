@@ -26,6 +26,8 @@ pub(crate) struct Figures<'a> {
     sold: u64,
     held: u64,
     available: u64,
+    /// What one reservation takes in Redis: a hold, or the record of an order.
+    redis_bytes_per_reservation: u64,
     broken_promises: &'a [String],
 }
 
@@ -70,9 +72,15 @@ impl<'a> Figures<'a> {
             sold: sum(|sku| sku.sold),
             held: sum(|sku| sku.held),
             available: sum(|sku| sku.available),
+            redis_bytes_per_reservation: bytes_per_reservation(rush),
             broken_promises: &rush.broken_promises,
         }
     }
+}
+
+fn bytes_per_reservation(rush: &Rush) -> u64 {
+    let reservations = rush.report.skus.iter().map(|sku| u64::from(sku.held + sku.sold)).sum::<u64>();
+    rush.memory.1.saturating_sub(rush.memory.0).checked_div(reservations).unwrap_or(0)
 }
 
 impl Answers {
@@ -147,7 +155,8 @@ pub(crate) fn figures(rush: &Rush) -> String {
     let _ = write!(
         text,
         "{answers}\n{latencies}\n  {:.0} reserves a second, {:.0} confirms a second, {} arrivals dropped\n  \
-         ledger: {} orders; Redis: {} sold, {} held, {} available of {}\n\n",
+         ledger: {} orders; Redis: {} sold, {} held, {} available of {}\n  \
+         Redis keeps {} bytes per reservation\n\n",
         figures.reserves_per_second,
         figures.confirms_per_second,
         grouped(figures.dropped),
@@ -156,6 +165,7 @@ pub(crate) fn figures(rush: &Rush) -> String {
         grouped(figures.held),
         grouped(figures.available),
         grouped(u64::from(rush.stock)),
+        figures.redis_bytes_per_reservation,
     );
     if figures.broken_promises.is_empty() {
         text.push_str(

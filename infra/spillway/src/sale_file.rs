@@ -102,3 +102,75 @@ fn read_sku(index: usize, value: &DeValue<'_>, findings: &mut Findings<'_>) -> O
     fields.refuse_unknown();
     Some(sku)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"sale = "drop"
+title = "A drop"
+currency = "EUR"
+opens_at = 2026-05-01T09:00:00Z
+closes_at = "+2h"
+hold_seconds = 300
+limit_per_shopper = 2
+shoppers = ["account"]
+
+[[skus]]
+sku = "one"
+title = "One"
+price_minor = 100
+stock = 10
+"#;
+
+    fn now() -> Timestamp {
+        "2026-05-01T09:00:00Z".parse().unwrap()
+    }
+
+    fn faults(text: &str) -> String {
+        SaleFile::parse(text, "drop.toml", now()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_good_file_is_read_whole_and_relative_times_count_from_now() {
+        let file = SaleFile::parse(GOOD, "drop.toml", now()).unwrap();
+        assert_eq!(file.sale.as_str(), "drop");
+        assert_eq!(file.definition.opens_at, Some(now()));
+        assert_eq!(file.definition.closes_at.to_string(), "2026-05-01T11:00:00Z");
+        assert_eq!(file.definition.skus[0].stock, 10);
+    }
+
+    #[test]
+    fn each_fault_is_told_with_its_line_and_reason() {
+        for (good, bad, told) in [
+            ("2026-05-01T09:00:00Z", "2026-13-41T09:00:00Z", "drop.toml:4: "),
+            ("2026-05-01T09:00:00Z", "\"tomorrow\"", "drop.toml:4: opens_at must be a time such as"),
+            ("\"+2h\"", "2026-05-01T08:00:00Z", "drop.toml:5: closes_at must be after opens_at"),
+            ("stock = 10", "stock = -10", "drop.toml:14: stock must not be negative, and is -10"),
+            ("stock = 10", "stock = \"10\"", "drop.toml:14: stock must be a whole number without quotes"),
+            ("stock = 10", "stock = 10_000_001", "drop.toml:14: stock must be at most 10000000"),
+            ("\"EUR\"", "\"EURO\"", "drop.toml:3: currency must be an ISO 4217 code such as EUR"),
+            (
+                "\"drop\"",
+                "\"Drop!\"",
+                "drop.toml:1: sale must be 1 to 32 lower-case letters, digits and hyphens",
+            ),
+            ("[\"account\"]", "[\"robot\"]", "drop.toml:8: shoppers must name"),
+            ("title = \"A drop\"", "titel = \"A drop\"", "drop.toml:2: titel is not a field of a sale file"),
+            ("hold_seconds = 300\n", "", "hold_seconds is missing"),
+            ("stock = 10", "stock = ", "drop.toml:14: "),
+        ] {
+            let text = faults(&GOOD.replacen(good, bad, 1));
+            assert!(text.lines().any(|line| line.starts_with(told) || line.ends_with(told)), "{bad}: {text}");
+        }
+    }
+
+    #[test]
+    fn all_faults_of_a_file_are_told_at_once_in_the_order_of_its_lines() {
+        let text = GOOD.replace("\"EUR\"", "\"XYZ\"").replace("stock = 10", "stock = -1").replace("300", "5");
+        let text = faults(&text);
+        let lines: Vec<_> = text.lines().map(|line| line.split(' ').next().unwrap()).collect();
+        assert_eq!(lines, ["drop.toml:3:", "drop.toml:6:", "drop.toml:14:"], "{text}");
+    }
+}

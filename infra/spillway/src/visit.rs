@@ -100,7 +100,7 @@ impl Market {
         let replies = [Some(&reply), again.as_ref(), greedy.as_ref()].into_iter().flatten();
         visit.holds.extend(replies.filter_map(Reply::content).cloned());
         visit.holds.dedup_by_key(|hold| hold.id);
-        let Some(hold) = visit.holds.first().cloned() else { return visit };
+        let Some(hold) = visit.holds.first().filter(|_| arrival.confirms).cloned() else { return visit };
         tokio::time::sleep(arrival.think).await;
 
         let since = Instant::now();

@@ -23,14 +23,11 @@ pub struct OrderPath(pub OrderId);
 #[derive(Debug, Clone)]
 pub struct SkuPath(pub SaleId, pub Sku);
 
-async fn segments<T: DeserializeOwned + Send, S: Sync>(
+async fn segments<T: DeserializeOwned + Send, S: Send + Sync>(
     parts: &mut Parts,
     state: &S,
     not_found: fn() -> Problem,
-) -> Result<T, Problem>
-where
-    S: Send,
-{
+) -> Result<T, Problem> {
     Path::<T>::from_request_parts(parts, state).await.map(|Path(path)| path).map_err(|_| not_found())
 }
 

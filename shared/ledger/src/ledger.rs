@@ -12,7 +12,7 @@ use sale::{Deadline, Next};
 
 use crate::item::Malformed;
 
-const TIMEOUT_CONNECT: Duration = Duration::from_millis(1_000);
+const TIMEOUT_CONNECT: Duration = Duration::from_secs(1);
 const TIMEOUT_ATTEMPT: Duration = Duration::from_millis(2_500);
 
 /// The table. Cheap to clone.

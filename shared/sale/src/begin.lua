@@ -11,7 +11,7 @@ if missing then return missing end
 touch_clock()
 local r = load_reservation(ARGV[2])
 if not r or r.shopper ~= ARGV[3] then return {'RESERVATION_NOT_FOUND', now} end
-local unsettled_key, over_at = sale_key .. ':unsettled', now + tonumber(ARGV[4]) + skew_ms
+local over_at = now + tonumber(ARGV[4]) + skew_ms
 if r.state == 'c' then
   if now < r.expires_at then redis.call('ZADD', unsettled_key, 'GT', over_at, r.id) end
   return tell({'RESUMED', now}, r)
@@ -23,6 +23,6 @@ if r.state == 'x' or now >= r.expires_at then return {'EXPIRED', now} end
 
 r.state = 'c'
 store_reservation(r)
-redis.call('ZREM', sale_key .. ':holds:' .. r.sku, r.id)
+redis.call('ZREM', holds_key(r.sku), r.id)
 redis.call('ZADD', unsettled_key, over_at, r.id)
 return tell({'BEGUN', now}, r)

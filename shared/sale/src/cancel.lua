@@ -9,5 +9,5 @@ if missing then return missing end
 touch_clock()
 local r = load_reservation(ARGV[2])
 if not r then return {'RESERVATION_NOT_FOUND', now} end
-redis.call('ZADD', sale_key .. ':unsettled', 'GT', now + tonumber(ARGV[3]) + skew_ms, r.id)
+redis.call('ZADD', unsettled_key, 'GT', now + tonumber(ARGV[3]) + skew_ms, r.id)
 return {'NOTED', now}

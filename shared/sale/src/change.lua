@@ -16,7 +16,7 @@ if sale.version >= tonumber(ARGV[2]) then return {'CURRENT', now} end
 local names = {}
 for i = 12, #ARGV, 3 do
   names[#names + 1] = ARGV[i]
-  local key = sale_key .. ':sku:' .. ARGV[i]
+  local key = sku_key(ARGV[i])
   if redis.call('EXISTS', key) == 0 then
     redis.call('HSET', key, 'stock', ARGV[i + 2], 'top', ARGV[i + 2], 'next', 1,
       'held', 0, 'sold', 0, 'quarantined', 0, 'withdrawn', 0)

@@ -8,12 +8,11 @@
 -- Cost: O(answered × log unsettled).
 local missing = load_sale()
 if missing then return missing end
-local key = sale_key .. ':unsettled'
 local answer = {'DUE', now}
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', key, '-inf', now, 'LIMIT', 0, tonumber(ARGV[2]))) do
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', unsettled_key, '-inf', now, 'LIMIT', 0, tonumber(ARGV[2]))) do
   local r = load_reservation(id)
   local is_repeatable = r and r.state == 'c' and now < r.expires_at
-  if is_repeatable then redis.call('ZADD', key, r.expires_at, id) end
+  if is_repeatable then redis.call('ZADD', unsettled_key, r.expires_at, id) end
   answer[#answer + 1] = id
   answer[#answer + 1] = is_repeatable and 0 or 1
 end

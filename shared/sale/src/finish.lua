@@ -11,7 +11,7 @@ local missing = load_sale()
 if missing then return missing end
 touch_clock()
 local id, verdict = ARGV[2], ARGV[3]
-redis.call('ZREM', sale_key .. ':unsettled', id)
+redis.call('ZREM', unsettled_key, id)
 local r = load_reservation(id)
 local sku = r and load_sku(r.sku)
 local is_live = r and (r.state == 'h' or r.state == 'c')

@@ -13,10 +13,10 @@ end
 local names = {}
 for i = 4, #ARGV, 2 do
   names[#names + 1] = ARGV[i]
-  redis.call('HSET', sale_key .. ':sku:' .. ARGV[i], 'stock', ARGV[i + 1], 'top', ARGV[i + 1], 'next', 1,
+  redis.call('HSET', sku_key(ARGV[i]), 'stock', ARGV[i + 1], 'top', ARGV[i + 1], 'next', 1,
     'held', 0, 'sold', 0, 'quarantined', 0, 'withdrawn', 0, 'price', 0)
 end
 redis.call('HSET', sale_key, 'version', 0, 'epoch', ARGV[2], 'lineage', ARGV[3], 'clock', now,
   'skus', table.concat(names, ','))
-redis.call('SET', 'spillway', 1)
+redis.call('SET', SEED_KEY, 1)
 return {'OPENED', now}

@@ -24,6 +24,18 @@ local skew_ms = tonumber(ARGV[1])
 local RECORD_FORMAT = '\1'
 local RETENTION_MS = 86400000
 
+local SEED_KEY = 'spillway'
+local unsettled_key, changes_key = sale_key .. ':unsettled', sale_key .. ':changes'
+local unrecorded_key = sale_key .. ':unrecorded'
+local function sku_key(name) return sale_key .. ':sku:' .. name end
+local function returned_key(name) return sale_key .. ':returned:' .. name end
+local function withdrawn_key(name) return sale_key .. ':withdrawn:' .. name end
+local function sold_key(name) return sale_key .. ':sold:' .. name end
+local function holds_key(name) return sale_key .. ':holds:' .. name end
+local function reservation_key(id) return sale_key .. ':r:' .. id end
+local function shopper_key(shopper) return sale_key .. ':p:' .. shopper end
+local function bucket_key(shopper) return sale_key .. ':b:' .. shopper end
+
 local sale, now
 
 -- The sale's fields, and `now`: Redis's time, but never earlier than the last time seen in the sale,
@@ -35,7 +47,7 @@ local function load_sale()
   local time = redis.call('TIME')
   now = time[1] * 1000 + math.floor(time[2] / 1000)
   if not values[1] then
-    return {redis.call('EXISTS', 'spillway') == 1 and 'SALE_NOT_FOUND' or 'UNSEEDED', now}
+    return {redis.call('EXISTS', SEED_KEY) == 1 and 'SALE_NOT_FOUND' or 'UNSEEDED', now}
   end
   sale = {}
   for i, name in ipairs(names) do sale[name] = values[i] end
@@ -60,17 +72,17 @@ end
 
 -- One SKU's counters, or nil where the sale has no such SKU.
 local function load_sku(name)
-  local key = sale_key .. ':sku:' .. name
+  local key = sku_key(name)
   local v = redis.call('HMGET', key, 'stock', 'top', 'next', 'held', 'sold', 'quarantined', 'withdrawn', 'price')
   if not v[1] then return nil end
   return {
     name = name, key = key,
     stock = tonumber(v[1]), top = tonumber(v[2]), next = tonumber(v[3]), held = tonumber(v[4]),
     sold = tonumber(v[5]), quarantined = tonumber(v[6]), withdrawn = tonumber(v[7]), price = tonumber(v[8]),
-    returned_key = sale_key .. ':returned:' .. name,
-    withdrawn_key = sale_key .. ':withdrawn:' .. name,
-    sold_key = sale_key .. ':sold:' .. name,
-    holds_key = sale_key .. ':holds:' .. name,
+    returned_key = returned_key(name),
+    withdrawn_key = withdrawn_key(name),
+    sold_key = sold_key(name),
+    holds_key = holds_key(name),
   }
 end
 
@@ -127,12 +139,12 @@ local function give_back(sku, units)
 end
 
 local function mark_sold(sku_name, unit)
-  redis.call('SETBIT', sale_key .. ':sold:' .. sku_name, unit, 1)
+  redis.call('SETBIT', sold_key(sku_name), unit, 1)
 end
 
 -- Reservations. States: h held, c confirming, o ordered, r released, x expired, k cancelled.
 local function load_reservation(id)
-  local stored = redis.call('GET', sale_key .. ':r:' .. id)
+  local stored = redis.call('GET', reservation_key(id))
   if not stored then return nil end
   if stored:sub(1, 1) ~= RECORD_FORMAT then error(redis.error_reply('BROKEN unknown record format of a reservation')) end
   local f = cmsgpack.unpack(stored:sub(2))
@@ -145,7 +157,7 @@ end
 local function store_reservation(r)
   local stored = RECORD_FORMAT .. cmsgpack.pack({r.state, r.shopper, r.sku, r.expires_at, r.price, r.currency,
     r.limit, r.epoch, unpack(r.units)})
-  local key = sale_key .. ':r:' .. r.id
+  local key = reservation_key(r.id)
   if r.state == 'h' or r.state == 'c' then
     redis.call('SET', key, stored)
   else
@@ -167,14 +179,14 @@ end
 
 -- The shopper's reservations that count against the limit: {id, quantity, id, quantity, …}.
 local function load_shopper(shopper)
-  local stored = redis.call('GET', sale_key .. ':p:' .. shopper)
+  local stored = redis.call('GET', shopper_key(shopper))
   if not stored then return {} end
   if stored:sub(1, 1) ~= RECORD_FORMAT then error(redis.error_reply('BROKEN unknown record format of a shopper')) end
   return cmsgpack.unpack(stored:sub(2))
 end
 
 local function store_shopper(shopper, counted)
-  local key = sale_key .. ':p:' .. shopper
+  local key = shopper_key(shopper)
   if #counted == 0 then
     redis.call('DEL', key)
   else
@@ -198,7 +210,7 @@ local function end_hold(sku, r, state)
   give_back(sku, r.units)
   sku.held = sku.held - #r.units
   redis.call('ZREM', sku.holds_key, r.id)
-  redis.call('ZREM', sale_key .. ':unsettled', r.id)
+  redis.call('ZREM', unsettled_key, r.id)
   r.state = state
   store_reservation(r)
   discount(r)

@@ -22,7 +22,7 @@ touch_clock()
 -- The rate limit as one number, the instant at which the bucket will be full again.
 local remaining, reset_ms = quota, 0
 if quota > 0 then
-  local key, step_ms = sale_key .. ':b:' .. shopper, window_ms / quota
+  local key, step_ms = bucket_key(shopper), window_ms / quota
   local full_at = math.max(tonumber(redis.call('GET', key) or 0), now)
   if full_at + step_ms > now + window_ms then
     return {'THROTTLED', now, 0, math.ceil(full_at - now), math.ceil(full_at + step_ms - now - window_ms)}

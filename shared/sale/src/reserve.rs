@@ -112,6 +112,7 @@ impl Stock {
     ) -> Result<ReserveAnswer, StockError> {
         let mut counted_quota = request.rate_limit.quota;
         let mut told_quota = None;
+        let mut is_new = false;
         loop {
             let script = self
                 .invocation(&RESERVE, &request.sale)
@@ -125,6 +126,12 @@ impl Stock {
             let (mut answer, replicas) = self.run_durably(&script, deadline).await?;
             let mut reserved = read(&request.sale, &answer.word, answer.now, &mut answer.fields)?;
             reserved.quota = *told_quota.get_or_insert(reserved.quota);
+            is_new |= matches!(reserved.outcome, ReserveOutcome::Held(_));
+            reserved.outcome = match reserved.outcome {
+                // The attempt that we repeated was the shopper's first.
+                ReserveOutcome::Repeated(held) if is_new => ReserveOutcome::Held(held),
+                outcome => outcome,
+            };
             if is_replicated(replicas) || !reserved.outcome.needs_replica() {
                 return Ok(reserved);
             }

@@ -11,7 +11,7 @@ local quantity = tonumber(ARGV[4])
 local sku = load_sku(ARGV[3])
 if not sku then return {'SKU_NOT_FOUND', now} end
 local change = cmsgpack.pack({'restock', ARGV[3], quantity, quantity})
-local known = redis.call('HGET', sale_key .. ':changes', ARGV[2])
+local known = redis.call('HGET', changes_key, ARGV[2])
 if known then
   if known ~= change then return {'KEY_REUSED', now} end
   return {'RESTOCKED', now, sku.stock}
@@ -25,6 +25,6 @@ end
 sku.top = sku.top + quantity - restored
 sku.stock = sku.stock + quantity
 sku.withdrawn = math.max(sku.withdrawn - quantity, 0)
-redis.call('HSET', sale_key .. ':changes', ARGV[2], change)
+redis.call('HSET', changes_key, ARGV[2], change)
 local fault = store_sku(sku)
 return fault or {'RESTOCKED', now, sku.stock}

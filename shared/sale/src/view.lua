@@ -11,7 +11,7 @@ local missing = load_sale()
 if missing then return missing end
 
 local answer = {'VIEW', now, sale_state(), sale.version, sale.epoch, sale.opens_at or '', sale.closes_at or '',
-  redis.call('HGET', sale_key, 'definition') or '', redis.call('ZCARD', sale_key .. ':unsettled')}
+  redis.call('HGET', sale_key, 'definition') or '', redis.call('ZCARD', unsettled_key)}
 for name in sale.skus:gmatch('[^,]+') do
   local sku = load_sku(name)
   local overdue = redis.call('ZCOUNT', sku.holds_key, '-inf', now - skew_ms)

@@ -11,7 +11,7 @@ touch_clock()
 local quantity = tonumber(ARGV[4])
 local sku = load_sku(ARGV[3])
 if not sku then return {'SKU_NOT_FOUND', now} end
-local known = redis.call('HGET', sale_key .. ':changes', ARGV[2])
+local known = redis.call('HGET', changes_key, ARGV[2])
 if known then
   local kind, name, wanted, done = unpack(cmsgpack.unpack(known))
   if kind ~= 'withdraw' or name ~= ARGV[3] or wanted ~= quantity then return {'KEY_REUSED', now} end
@@ -27,7 +27,7 @@ while withdrawn < quantity do
 end
 sku.stock = sku.stock - withdrawn
 sku.withdrawn = sku.withdrawn + withdrawn
-redis.call('HSET', sale_key .. ':changes', ARGV[2], cmsgpack.pack({'withdraw', ARGV[3], quantity, withdrawn}))
-if withdrawn > 0 then redis.call('HSET', sale_key .. ':unrecorded', ARGV[2], ARGV[3] .. ' ' .. withdrawn) end
+redis.call('HSET', changes_key, ARGV[2], cmsgpack.pack({'withdraw', ARGV[3], quantity, withdrawn}))
+if withdrawn > 0 then redis.call('HSET', unrecorded_key, ARGV[2], ARGV[3] .. ' ' .. withdrawn) end
 local fault = store_sku(sku)
 return fault or {'WITHDRAWN', now, withdrawn, sku.stock}

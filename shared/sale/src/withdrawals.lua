@@ -5,9 +5,9 @@
 -- Cost: O(unrecorded withdrawals).
 local missing = load_sale()
 if missing then return missing end
-for i = 2, #ARGV do redis.call('HDEL', sale_key .. ':unrecorded', ARGV[i]) end
+for i = 2, #ARGV do redis.call('HDEL', unrecorded_key, ARGV[i]) end
 local answer = {'WITHDRAWALS', now}
-local unrecorded = redis.call('HGETALL', sale_key .. ':unrecorded')
+local unrecorded = redis.call('HGETALL', unrecorded_key)
 for i = 1, #unrecorded, 2 do
   local name, quantity = unrecorded[i + 1]:match('^(%S+) (%d+)$')
   answer[#answer + 1] = unrecorded[i]

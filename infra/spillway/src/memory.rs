@@ -1,0 +1,43 @@
+//! How much of the Redis master's memory its data takes: all of it, less what a server needs anyway.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use sentinel::{Call, Client, Config, Deadline, Durability, Idempotency, Value};
+
+use crate::running::Running;
+
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What is not data: the empty server, and buffers whose size does not depend on what is stored.
+const NOT_DATA: [&str; 6] = [
+    "startup.allocated",
+    "replication.backlog",
+    "clients.slaves",
+    "clients.normal",
+    "aof.buffer",
+    "lua.caches",
+];
+
+/// Bytes that keys and values take, with everything that Redis keeps about them.
+pub(crate) async fn data_bytes(running: &Running) -> Result<u64> {
+    let sentinels = running.sentinels.iter().map(|address| address.parse()).collect::<Result<_, _>>()?;
+    let client = Client::new(Config::new(sentinels, running.master_name.as_str()))?;
+    let call = Call {
+        deadline: Deadline::after(TIMEOUT),
+        idempotency: Idempotency::ReadOnly,
+        durability: Durability::Master,
+    };
+    let Value::Array(stats) = client.command("MEMORY", &[b"STATS"], call).await?.value else {
+        anyhow::bail!("MEMORY STATS answers no list");
+    };
+    let field = |name: &str| {
+        let pair = stats.chunks_exact(2).find(|pair| pair[0] == Value::Bytes(name.as_bytes().to_vec()));
+        match pair.map(|pair| &pair[1]) {
+            Some(Value::Int(bytes)) => u64::try_from(*bytes).ok(),
+            _ => None,
+        }
+    };
+    let all = field("total.allocated").context("MEMORY STATS lacks total.allocated")?;
+    Ok(all.saturating_sub(NOT_DATA.iter().filter_map(|name| field(name)).sum()))
+}
