@@ -72,3 +72,18 @@ async fn a_crowd_that_looks_at_the_status_costs_the_function_a_request_a_second(
     let asked = std::fs::read_to_string(log).unwrap().lines().filter(|line| line.contains(&path)).count();
     assert!((1..=30).contains(&asked), "{asked} of 300 requests reached the function");
 }
+
+/// What a cache may give a shopper: a second, and five more while it asks for a new one.
+const STATUS_AGE_MAX: jiff::SignedDuration = jiff::SignedDuration::from_secs(6);
+
+#[tokio::test]
+async fn after_a_quiet_time_nobody_is_given_an_old_status() {
+    let shop = open_sale(units(5)).await;
+    let status = || shop.request(Method::GET, &shop.path("/status"));
+    assert_eq!(send(status()).await.status, 200);
+    // The time itself is what is tested: the cached answer grows older than it may be given.
+    tokio::time::sleep((STATUS_AGE_MAX + STATUS_AGE_MAX).unsigned_abs()).await;
+    let server_time: Timestamp = send(status()).await.field("server_time").parse().unwrap();
+    let age = Timestamp::now().duration_since(server_time);
+    assert!(age <= STATUS_AGE_MAX, "the status is {age} old");
+}

@@ -215,6 +215,13 @@ fn the_tables_of_routes_agree_with_the_functions() {
     let mut expected = routes();
     expected.retain(|_, paths| !paths.is_empty());
     assert_eq!(watched, expected, "[workspace.metadata.lambda.watch.router] of Cargo.toml");
+    let template = read("infra/template.yaml");
+    for path in expected.values().flatten().filter(|path| !path.starts_with("/admin")) {
+        let is_there = [format!("Path: {path} "), format!("Path: \"{path}\"")]
+            .iter()
+            .any(|entry| template.contains(entry));
+        assert!(is_there, "infra/template.yaml has no route {path}");
+    }
     let readme = read("README.md");
     for path in expected.values().flatten().filter(|path| !path.starts_with("/assets")) {
         assert!(readme.contains(&format!("{path}`")), "README.md does not list {path}");

@@ -9,6 +9,7 @@ const element = (id) => document.getElementById(id);
 let clockOffsetMs = 0;
 let status = null;
 let hold = null;
+let holdEndsAt = 0;
 
 const serverNow = () => Date.now() + clockOffsetMs;
 const say = (text) => { element('message').textContent = text; };
@@ -39,14 +40,21 @@ function showStatus() {
     const place = document.querySelector(`[data-available="${sku.sku}"]`);
     const button = document.querySelector(`[data-reserve="${sku.sku}"]`);
     if (place) place.textContent = text;
-    if (button) button.disabled = status.state !== 'open' || sku.sold_out || hold !== null;
+    if (button) button.disabled = status.state !== 'open' || sku.sold_out || isHolding();
   }
+}
+
+const isHolding = () => hold !== null && hold.state !== 'ordered';
+
+function keep(answer) {
+  hold = answer;
+  holdEndsAt = performance.now() + answer.expires_in_ms;
 }
 
 function showHold() {
   element('hold').hidden = hold === null;
   if (hold === null) return;
-  const left = Math.max(0, Math.ceil((Date.parse(hold.expires_at) - serverNow()) / 1000));
+  const left = Math.max(0, Math.ceil((holdEndsAt - performance.now()) / 1000));
   const isOrdered = hold.state === 'ordered';
   element('hold-text').textContent = isOrdered
     ? `Ordered. Your order is ${hold.order_id}.`
@@ -95,7 +103,7 @@ async function resume(wish) {
     const headers = { 'Content-Type': 'application/json', 'Idempotency-Key': `"${wish.key}"` };
     const body = JSON.stringify({ sku: wish.sku, quantity: 1 });
     const { ok, answer } = await call('POST', `${base}/reservations`, headers, body);
-    if (ok) hold = answer;
+    if (ok) keep(answer);
     else if (answer.status !== 503) { forget(); say(`${answer.title} ${answer.detail}`); }
     else say(`${answer.title} ${answer.detail}`);
   } catch {

@@ -42,7 +42,7 @@ pub use arrivals::{Plan, Spacing};
 pub use down::down;
 pub use functions::{ExtraFunction, build_functions};
 pub use merchant::Merchant;
-pub use merchant_answers::{OrderAnswer, OrdersPage, Report, SaleAnswer, SkuReport};
+pub use merchant_answers::{OrderAnswer, OrdersPage, Report, SaleAnswer};
 pub use process::{is_alive, signal};
 pub use running::{Part, Running, RunningArguments};
 pub use rush::{Rush, RushArguments};

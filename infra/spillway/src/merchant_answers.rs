@@ -1,7 +1,7 @@
 //! What `/admin/…` answers, field by field, so that `--json` can give it on unchanged.
 
 use jiff::Timestamp;
-use sale::{Definition, OrderId, ReservationId, SaleId, Sku};
+use sale::{Definition, OrderId, ReservationId, SaleId, Sku, SkuView};
 use serde::{Deserialize, Serialize};
 
 /// A sale.
@@ -45,28 +45,7 @@ pub struct Report {
     /// Confirms and cancels that wait to be finished.
     pub unsettled: u64,
     /// Each SKU's figures.
-    pub skus: Vec<SkuReport>,
-}
-
-/// One SKU's figures, in units.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct SkuReport {
-    /// Its name.
-    pub sku: Sku,
-    /// Units in the sale.
-    pub stock: u32,
-    /// Units that the next shopper can have.
-    pub available: u32,
-    /// Units kept for shoppers.
-    pub held: u32,
-    /// Units in orders.
-    pub sold: u32,
-    /// Units that a takeover keeps back.
-    pub quarantined: u32,
-    /// Units that the merchant took out.
-    pub withdrawn: u32,
-    /// Whether the figures add up.
-    pub conserved: bool,
+    pub skus: Vec<SkuView>,
 }
 
 /// One page of a sale's orders.

@@ -55,9 +55,7 @@ struct Latencies {
 impl<'a> Figures<'a> {
     pub(crate) fn of(rush: &'a Rush) -> Self {
         let counts = &rush.counts;
-        let sum = |of: fn(&crate::merchant_answers::SkuReport) -> u32| {
-            rush.report.skus.iter().map(|sku| u64::from(of(sku))).sum()
-        };
+        let sum = |of: fn(&sale::SkuView) -> u32| rush.report.skus.iter().map(|sku| u64::from(of(sku))).sum();
         Self {
             sale: rush.sale.as_str(),
             plan: &rush.plan,

@@ -19,7 +19,7 @@ use crate::stack::{Say, StackOptions};
 
 /// A node comes back later than the sentinels need to notice that it is gone (`down-after` and two
 /// seconds), so that it never returns empty or outdated as the master it was.
-const REDIS_RESTART_DELAY: Duration = Duration::from_millis(3_200);
+const REDIS_RESTART_DELAY: Duration = Duration::from_millis(4_500);
 const RESTART_DELAY: Duration = Duration::from_millis(200);
 const RESTART_DELAY_MAX: Duration = Duration::from_secs(10);
 

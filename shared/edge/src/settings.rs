@@ -43,7 +43,7 @@ settings! {
     REDIS_PASSWORD "password of the data nodes, optional";
     SENTINEL_USERNAME "ACL user of the sentinels, optional";
     SENTINEL_PASSWORD "password of the sentinels, optional";
-    REDIS_DOWN_AFTER_MS "down-after-milliseconds of the sentinels, default 1000; more than 250";
+    REDIS_DOWN_AFTER_MS "down-after-milliseconds of the sentinels, default 1500; more than 250";
     CLOCK_SKEW_MS "allowance between the clocks of two Redis nodes, default 500";
     ID_SECRET "at least 32 bytes in base64; never changes";
     SHOPPER_SECRET "HS256 secret of the merchant's identity provider, at least 32 bytes in base64";
@@ -97,7 +97,7 @@ impl Settings {
     pub fn stock(&mut self) -> Option<Stock> {
         let sentinels = self.sentinels();
         let master_name = self.required(REDIS_MASTER_NAME);
-        let down_after_ms = self.number(REDIS_DOWN_AFTER_MS, 1_000, 251..=60_000);
+        let down_after_ms = self.number(REDIS_DOWN_AFTER_MS, 1_500, 251..=60_000);
         let skew_ms = self.number(CLOCK_SKEW_MS, 500, 0..=60_000);
         let mut config = Config::new(sentinels?, master_name?);
         config.credentials = self.credentials(REDIS_USERNAME, REDIS_PASSWORD);

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use sentinel::{Deadline, Script};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::answer::{Fields, Malformed};
 use crate::script::script;
@@ -48,7 +48,7 @@ pub enum SaleState {
 }
 
 /// One SKU's figures, in units.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkuView {
     /// Its name.
     pub sku: Sku,

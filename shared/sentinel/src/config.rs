@@ -77,7 +77,7 @@ impl Default for Timings {
             probe: ms(100),
             backoff_min: ms(20),
             backoff_max: ms(150),
-            down_after: ms(1_000),
+            down_after: ms(1_500),
             tcp_user_timeout: ms(2_000),
         }
     }
