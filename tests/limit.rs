@@ -62,6 +62,19 @@ async fn what_is_released_or_cancelled_counts_no_more_and_what_is_ordered_does()
     assert_eq!(shop.confirm(&shopper, &again).await.told(), "201 confirmed");
 }
 
+#[tokio::test]
+async fn a_limit_that_was_raised_counts_for_older_holds_too() {
+    let first = Definition { limit_per_shopper: 1, ..units(50) };
+    let shop = open_sale(first.clone()).await;
+    let ann = shop.shopper("ann");
+    let older = shop.hold(&ann, "older").await;
+    shop.merchant.define(&shop.sale, &Definition { limit_per_shopper: 2, ..first }).await.unwrap();
+    let newer = shop.hold(&ann, "newer").await;
+    assert_eq!(shop.confirm(&ann, &newer).await.told(), "201 confirmed");
+    assert_eq!(shop.confirm(&ann, &older).await.told(), "201 confirmed");
+    assert_eq!(shop.reserve(&ann, "third", 1).await.told(), "409 limit-reached");
+}
+
 /// Redis can forget; the ledger does not.
 #[tokio::test]
 async fn the_ledger_refuses_an_order_beyond_the_limit_that_redis_has_forgotten_and_the_unit_returns() {

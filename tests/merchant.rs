@@ -3,11 +3,13 @@
 use std::collections::HashSet;
 
 use jiff::{SignedDuration, Timestamp};
+use ledger::SaleRecord;
 use reqwest::Method;
-use sale::{Definition, Sku, SkuDefinition};
+use sale::{Definition, Sale, Sku, SkuDefinition};
 use serde_json::json;
 
-use crate::shop::{Answer, Shop, open_sale, send, units};
+use crate::shop::{Answer, Shop, new_sale_id, open_sale, send, units};
+use crate::system::{ledger, soon};
 
 async fn change_stock(shop: &Shop, verb: &str, quantity: u32, key: &str) -> Answer {
     let path = format!("/sales/{}/skus/unit/{verb}", shop.sale);
@@ -150,4 +152,40 @@ async fn a_sale_begins_and_ends_at_its_times_by_redis_s_clock() {
     })
     .await;
     assert_eq!(told, ["409 sale-not-open", "201 held", "200 held"]);
+}
+
+#[tokio::test]
+async fn a_restock_of_a_sale_that_redis_does_not_have_yet_is_done_once() {
+    let shop = open_sale(units(1)).await;
+    // As after a crash between the two steps of a definition: the ledger has the sale, Redis has not.
+    let (id, definition) = (new_sale_id(), units(10));
+    let sale = Sale { id: id.clone(), version: 1, epoch: 0, paused: false, closed: false, definition };
+    ledger(&shop.running).create_sale(&SaleRecord::new(sale), soon()).await.unwrap();
+    let shop = Shop { sale: id, ..shop };
+    for _ in 0..3 {
+        assert_eq!(change_stock(&shop, "restock", 5, "key").await.body["stock"], 15);
+    }
+    assert_eq!(shop.figures().await, "15/0/0");
+}
+
+#[tokio::test]
+async fn a_restock_under_the_key_of_a_withdrawal_is_refused_and_leaves_no_trace() {
+    let shop = open_sale(units(1)).await;
+    shop.hold(&shop.shopper("ann"), "wish").await;
+    let withdrawn = change_stock(&shop, "withdraw", 1, "key").await;
+    assert_eq!(withdrawn.body["withdrawn"], 0, "the one unit is held");
+    for _ in 0..2 {
+        assert_eq!(change_stock(&shop, "restock", 5, "key").await.told(), "422 idempotency-key-reused");
+    }
+    let sale = send(shop.admin(Method::GET, &format!("/sales/{}", shop.sale))).await;
+    assert_eq!((&sale.body["skus"][0]["stock"], shop.report().await.skus[0].stock), (&json!(1), 1));
+}
+
+#[tokio::test]
+async fn a_changed_definition_does_not_take_back_an_open_that_was_said() {
+    let unopened = Definition { opens_at: None, ..units(5) };
+    let shop = open_sale(unopened.clone()).await;
+    shop.merchant.change(&shop.sale, "open").await.unwrap();
+    shop.merchant.define(&shop.sale, &Definition { title: "Another".to_owned(), ..unopened }).await.unwrap();
+    assert_eq!(shop.reserve(&shop.shopper("ann"), "wish", 1).await.told(), "201 held");
 }

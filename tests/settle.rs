@@ -8,7 +8,7 @@ use sale::{Reservation, ReservationId, ReservationState, ShopperId, Sku};
 use tokio::sync::Barrier;
 
 use crate::shop::{new_sale_id, open_sale, units};
-use crate::system::{ledger, shared, soon, stock};
+use crate::system::{eventually, ledger, shared, soon, stock};
 
 /// A confirming reservation of one unit, which only the ledger will hear of.
 fn reservation(unit: u32) -> Reservation {
@@ -109,7 +109,7 @@ async fn only_when_no_other_unit_is_left_a_lost_unit_is_told_as_lost() {
         "409 sold-out",
         "it is sold, not free"
     );
-    assert!(shop.report().await.conserved);
+    assert_eq!(shop.figures().await, "0/0/1");
 }
 
 #[tokio::test]
@@ -135,4 +135,24 @@ async fn verdicts_in_any_order_and_number_leave_redis_at_what_the_ledger_says() 
         assert_eq!((sku.available, sku.held, sku.sold), figures, "{verdicts:?}");
         assert!(view.is_conserved());
     }
+}
+
+#[tokio::test]
+async fn a_confirm_that_can_still_be_repeated_is_looked_at_once_and_abandoned_only_after_its_hold() {
+    let stock = stock(&shared());
+    let terms = sale::Definition { hold_seconds: 10, ..units(5) };
+    let sale = crate::expiry::open_in_redis(&stock, terms).await;
+    let wish = crate::expiry::wish(&sale, 1, 1);
+    stock.reserve(&wish, soon()).await.unwrap();
+    stock.begin(&sale, &wish.id, &wish.shopper.id, std::time::Duration::ZERO, soon()).await.unwrap();
+    let mut looks = Vec::new();
+    eventually("the end of the hold", async || {
+        let due = stock.due(&sale, 10, soon()).await.unwrap();
+        looks.extend(due.iter().map(|due| due.may_abandon));
+        looks.last().copied().unwrap_or_default().then_some(())
+    })
+    .await;
+    assert_eq!(looks, [false, true]);
+    let view = stock.view(&sale, soon()).await.unwrap().unwrap();
+    assert_eq!((view.skus[0].held, view.unsettled), (1, 1), "looking settles nothing");
 }

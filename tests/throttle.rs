@@ -31,6 +31,8 @@ async fn who_asks_too_often_is_told_when_to_come_back_and_others_are_served() {
     // One of three requests in 600 seconds comes back every 200 seconds.
     assert!((1..=200).contains(&retry_after), "{retry_after}");
     assert_eq!(refused.body["violated_policies"], serde_json::json!(["shopper"]));
+    let repeated = reserve_at(&origin, &shop, &ann, "key-0").await;
+    assert_eq!(repeated.told(), "200 held", "a repeat finds its hold");
     assert_eq!(reserve_at(&origin, &shop, &ben, "key").await.status, 201);
     assert_eq!(shop.figures().await, "16/4/0");
 }

@@ -72,9 +72,14 @@ pub(crate) async fn define(
         StatusCode::OK
     } else {
         let sale = Sale { id: id.clone(), version: 1, epoch: 0, paused: false, closed: false, definition };
-        match app.ledger.create_sale(&SaleRecord::new(sale), deadline).await.map_err(problem)? {
+        let record = SaleRecord::new(sale);
+        match app.ledger.create_sale(&record, deadline).await.map_err(problem)? {
             CreateOutcome::Created => StatusCode::CREATED,
-            CreateOutcome::AlreadyExists => return Err(Problem::sale_conflict()),
+            // The same definition is our own earlier attempt, whose answer was lost.
+            CreateOutcome::AlreadyExists => match app.ledger.sale(&id, deadline).await.map_err(problem)? {
+                Some(found) if found.sale.definition == record.sale.definition => StatusCode::OK,
+                _ => return Err(Problem::sale_conflict()),
+            },
         }
     };
     Ok((status, load(&app, &id, deadline).await?).into_response())
@@ -87,6 +92,8 @@ async fn redefine(
     deadline: Deadline,
 ) -> Result<(), Problem> {
     let known = &record.sale.definition;
+    // Where the definition leaves the beginning to `open`, an `open` that was said stays said.
+    let definition = Definition { opens_at: definition.opens_at.or(known.opens_at), ..definition };
     if known == &definition {
         return Ok(());
     }

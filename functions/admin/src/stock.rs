@@ -65,13 +65,12 @@ pub(crate) async fn restock(
     let change = key.change(&sale);
     let recorded = app.ledger.record_restock(&sale, &sku, quantity, &change, deadline).await;
     read(recorded.map_err(problem)?)?;
-    let applied = app.stock.restock(&sale, &sku, quantity, &change, deadline).await?;
-    app.ledger.forget_restock(&sale, &change, deadline).await.map_err(problem)?;
-    match applied {
+    // Whatever else Redis lacks of this sale comes first, and this restock with it.
+    app.ledger.load(&app.stock, &sale, deadline).await.map_err(problem)?;
+    match app.stock.restock(&sale, &sku, quantity, &change, deadline).await? {
         RestockOutcome::Restocked { stock } => Ok(axum::Json(Restocked { sku, stock, restocked: quantity })),
         RestockOutcome::KeyReused => Err(Problem::idempotency_key_reused()),
-        RestockOutcome::SkuNotFound => Err(Problem::sku_not_found()),
-        RestockOutcome::SaleNotFound => Err(Problem::recovering()),
+        RestockOutcome::SkuNotFound | RestockOutcome::SaleNotFound => Err(Problem::recovering()),
     }
 }
 

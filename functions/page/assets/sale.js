@@ -91,7 +91,8 @@ async function poll() {
 
 async function reserve(sku) {
   // The key is kept before sending, so that a lost answer is found again by the same request.
-  const wish = { sku, key: crypto.randomUUID() };
+  const unanswered = JSON.parse(localStorage.getItem(`hold:${sale}`) ?? 'null');
+  const wish = unanswered?.sku === sku && hold === null ? unanswered : { sku, key: crypto.randomUUID() };
   localStorage.setItem(`hold:${sale}`, JSON.stringify(wish));
   await resume(wish);
 }
@@ -104,13 +105,19 @@ async function resume(wish) {
     const body = JSON.stringify({ sku: wish.sku, quantity: 1 });
     const { ok, answer } = await call('POST', `${base}/reservations`, headers, body);
     if (ok) keep(answer);
-    else if (answer.status !== 503) { forget(); say(`${answer.title} ${answer.detail}`); }
-    else say(`${answer.title} ${answer.detail}`);
+    else {
+      if (isOver(answer)) forget();
+      say(`${answer.title} ${answer.detail}`);
+    }
   } catch {
     say('No connection. Try again: nothing is reserved twice.');
   }
   showHold();
 }
+
+// Whether the wish has its last answer; everything else is worth the same key again.
+const isOver = ({ status, type }) => [404, 410, 422].includes(status)
+  || ['sold-out', 'limit-reached', 'sale-not-open', 'order-cancelled'].includes(type?.split('/').pop());
 
 async function confirm() {
   const { ok, answer } = await call('POST', `${base}/reservations/${hold.id}/order`);

@@ -22,22 +22,23 @@ struct Answer {
     price_minor: u64,
     total_minor: u64,
     currency: String,
-    /// Only while the units are kept.
+    /// Only while the units are kept, and only where a replica has just acknowledged them.
     receipt: Option<String>,
     /// Only where there is or was an order.
     order_id: Option<OrderId>,
 }
 
-/// The reservation with this status; a new one says where it is.
+/// The reservation with this status; a new one says where it is. With `receipts` it is proven by one.
 pub(crate) fn answer(
     status: StatusCode,
     reservation: Reservation,
     now: Timestamp,
-    receipts: &Receipts,
+    receipts: Option<&Receipts>,
 ) -> Result<Response, Problem> {
     let location = format!("/sales/{}/reservations/{}", reservation.sale, reservation.id);
     let has_order = matches!(reservation.state, ReservationState::Ordered | ReservationState::Cancelled);
-    let receipt = reservation.state.is_live().then(|| receipts.sign(reservation.receipt())).transpose()?;
+    let receipts = receipts.filter(|_| reservation.state.is_live());
+    let receipt = receipts.map(|receipts| receipts.sign(reservation.receipt())).transpose()?;
     let left_ms = reservation.expires_at.as_millisecond() - now.as_millisecond();
     let body = Answer {
         quantity: reservation.quantity(),

@@ -71,13 +71,13 @@ async fn reserve(
     let ReserveAnswer { outcome, quota, now } = app.stock.reserve(&request, deadline).await?;
     let limits = RateLimitHeaders::new(app.rate_limit, quota);
     let answered = match outcome {
-        ReserveOutcome::Held(held) => answer(StatusCode::CREATED, held, now, &app.receipts),
+        ReserveOutcome::Held(held) => answer(StatusCode::CREATED, held, now, Some(&app.receipts)),
         ReserveOutcome::Repeated(known) => match known.state {
             ReservationState::Expired => Err(Problem::reservation_expired()),
             ReservationState::Released => Err(Problem::reservation_released()),
             ReservationState::Cancelled => Err(Problem::order_cancelled()),
             ReservationState::Held | ReservationState::Confirming | ReservationState::Ordered => {
-                answer(StatusCode::OK, known, now, &app.receipts)
+                answer(StatusCode::OK, known, now, Some(&app.receipts))
             }
         },
         ReserveOutcome::KeyReused => Err(Problem::idempotency_key_reused()),
@@ -114,7 +114,7 @@ async fn find(
 ) -> Result<Response, Problem> {
     let shopper = app.shoppers.identify(&Method::GET, &headers)?;
     match app.stock.find(&sale, &id, &shopper.id, deadline).await? {
-        FindOutcome::Found(found, now) => answer(StatusCode::OK, found, now, &app.receipts),
+        FindOutcome::Found(found, now) => answer(StatusCode::OK, found, now, None),
         FindOutcome::ReservationNotFound => Err(Problem::reservation_not_found()),
         FindOutcome::SaleNotFound => Err(Problem::sale_not_found()),
     }
@@ -128,7 +128,7 @@ async fn release(
 ) -> Result<Response, Problem> {
     let shopper = app.shoppers.identify(&Method::DELETE, &headers)?;
     match app.stock.release(&sale, &id, &shopper.id, deadline).await? {
-        ReleaseOutcome::Released(released, now) => answer(StatusCode::OK, released, now, &app.receipts),
+        ReleaseOutcome::Released(released, now) => answer(StatusCode::OK, released, now, None),
         ReleaseOutcome::Expired => Err(Problem::reservation_expired()),
         ReleaseOutcome::Confirming => Err(Problem::confirm_in_progress()),
         ReleaseOutcome::Ordered => Err(Problem::already_ordered(&id.order())),

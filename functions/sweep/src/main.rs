@@ -7,6 +7,7 @@ mod step;
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use ledger::Ledger;
@@ -25,7 +26,8 @@ async fn main() -> ExitCode {
     let ledger = Ledger::from_environment().await;
     Box::pin(edge::serve_schedule("sweep", |settings| {
         let (stock, table) = (settings.stock(), settings.ledger_table());
-        let sweep = Arc::new(Sweep { stock: stock?, ledger: ledger.with_table(table?) });
+        let sweep =
+            Arc::new(Sweep { stock: stock?, ledger: ledger.with_table(table?), steps: AtomicUsize::new(0) });
         Some(move || shift(sweep.clone()))
     }))
     .await

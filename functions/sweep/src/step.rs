@@ -1,9 +1,10 @@
 //! One step of the sweep over every sale that may still have something to settle.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use ledger::{Ledger, PurchaseError, SaleRecord};
+use ledger::{ChangeRecordOutcome, Ledger, PurchaseError, SaleRecord};
 use sale::{Causes, ChangeId, Deadline, Due, SaleId, Stock};
 
 /// One step ends by then; the next goes on where it stopped.
@@ -21,13 +22,14 @@ const SWEPT_AFTER_END: SignedDuration = SignedDuration::from_hours(48);
 pub(crate) struct Sweep {
     pub(crate) stock: Stock,
     pub(crate) ledger: Ledger,
+    pub(crate) steps: AtomicUsize,
 }
 
 impl Sweep {
     /// One step. A sale that fails does not keep the others from theirs.
     pub(crate) async fn step(&self) {
         let deadline = Deadline::after(STEP_DEADLINE);
-        let sales = match self.ledger.sales(deadline).await {
+        let mut sales = match self.ledger.sales(deadline).await {
             Ok(sales) => sales,
             Err(error) => {
                 tracing::warn!(error = %Causes(&error), "the sweep cannot list the sales");
@@ -35,6 +37,9 @@ impl Sweep {
             }
         };
         let now = Timestamp::now();
+        // Begun somewhere else each time: a step that runs out of time leaves out others.
+        let begin = self.steps.fetch_add(1, Ordering::Relaxed) % sales.len().max(1);
+        sales.rotate_left(begin);
         for record in sales.into_iter().filter(|record| is_active(record, now)) {
             if let Err(error) = self.sweep(&record.sale.id, deadline).await {
                 tracing::warn!(sale = %record.sale.id, error = %Causes(&error), "the sweep could not finish a sale");
@@ -66,8 +71,10 @@ impl Sweep {
         let mut recorded: Vec<ChangeId> = Vec::with_capacity(withdrawals.len());
         for withdrawal in withdrawals {
             let (sku, units, change) = (&withdrawal.sku, withdrawal.units, withdrawal.change);
-            self.ledger.record_withdrawal(sale, sku, units, &change, deadline).await?;
-            recorded.push(change);
+            match self.ledger.record_withdrawal(sale, sku, units, &change, deadline).await? {
+                ChangeRecordOutcome::Recorded => recorded.push(change),
+                outcome => tracing::error!(%sale, %sku, units, ?outcome, "a withdrawal cannot be recorded"),
+            }
         }
         if !recorded.is_empty() {
             self.stock.withdrawals(sale, &recorded, deadline).await?;
@@ -89,5 +96,5 @@ impl Sweep {
 }
 
 fn is_active(record: &SaleRecord, now: Timestamp) -> bool {
-    record.sale.definition.closes_at + SWEPT_AFTER_END > now
+    record.sale.definition.closes_at > now - SWEPT_AFTER_END
 }

@@ -12,7 +12,7 @@ use crate::Problem;
 use crate::origin::PublicOrigin;
 use crate::signing::{KeyRing, Purpose};
 
-/// How long a guest stays the same guest.
+/// How long a guest stays the same guest; half of it after each `POST /sessions`, at least.
 const SESSION_SECONDS: i64 = 24 * 3600;
 
 /// Opens and recognises guest sessions.
@@ -42,18 +42,18 @@ impl Guests {
     /// The session of a valid cookie, or a new one.
     pub fn open(&self, headers: &HeaderMap) -> Result<GuestSession, Problem> {
         self.origin.check(&Method::POST, headers)?;
-        if let Some(claims) = self.claims(headers) {
+        let known = self.claims(headers);
+        let is_new = known.is_none();
+        let now = Timestamp::now();
+        if let Some(claims) = &known
+            && claims.exp > now.as_second() + SESSION_SECONDS / 2
+        {
             let expires_at = Timestamp::from_second(claims.exp).unwrap_or(Timestamp::MAX);
-            return Ok(GuestSession { is_new: false, expires_at, cookie: None });
+            return Ok(GuestSession { is_new, expires_at, cookie: None });
         }
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(|error| Problem::internal().caused_by(&error))?;
-        let expires_at = Timestamp::now() + SignedDuration::from_secs(SESSION_SECONDS);
-        let claims = Claims {
-            sub: BASE32_DNSSEC.encode(&random),
-            aud: Purpose::Guest.audience(),
-            exp: expires_at.as_second(),
-        };
+        let subject = known.map_or_else(new_subject, |claims| Ok(claims.sub))?;
+        let expires_at = now + SignedDuration::from_secs(SESSION_SECONDS);
+        let claims = Claims { sub: subject, aud: Purpose::Guest.audience(), exp: expires_at.as_second() };
         let token = self.keys.sign(&claims).map_err(|error| Problem::internal().caused_by(&error))?;
         let secure = if self.origin.is_https { "; Secure" } else { "" };
         let cookie = format!(
@@ -61,7 +61,7 @@ impl Guests {
             self.cookie_name()
         );
         let cookie = cookie.parse().map_err(|error| Problem::internal().caused_by(&error))?;
-        Ok(GuestSession { is_new: true, expires_at, cookie: Some(cookie) })
+        Ok(GuestSession { is_new, expires_at, cookie: Some(cookie) })
     }
 
     /// The subject of a valid cookie.
@@ -91,6 +91,12 @@ impl Guests {
     const fn cookie_name(&self) -> &'static str {
         if self.origin.is_https { "__Host-spillway" } else { "spillway" }
     }
+}
+
+fn new_subject() -> Result<String, Problem> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|error| Problem::internal().caused_by(&error))?;
+    Ok(BASE32_DNSSEC.encode(&random))
 }
 
 impl IntoResponse for GuestSession {
@@ -142,6 +148,26 @@ mod tests {
         let forged = headers(&[origin, ("cookie", &format!("{cookie}x"))]);
         assert!(guests.subject(&forged).is_none() && guests.has_cookie(&forged));
         assert!(guests.open(&forged).unwrap().is_new);
+    }
+
+    #[test]
+    fn a_session_in_its_second_half_goes_on_as_the_same_guest() {
+        let guests = guests("http://127.0.0.1:8080");
+        let claims = |left: i64| Claims {
+            sub: "ann".to_owned(),
+            aud: Purpose::Guest.audience(),
+            exp: Timestamp::now().as_second() + left,
+        };
+        let open = |left: i64| {
+            let cookie = format!("spillway={}", guests.keys.sign(&claims(left)).unwrap());
+            guests.open(&headers(&[("origin", "http://127.0.0.1:8080"), ("cookie", &cookie)])).unwrap()
+        };
+        let early = open(SESSION_SECONDS / 2 + 60);
+        assert!(!early.is_new && early.cookie.is_none());
+        let late = open(60);
+        assert!(!late.is_new && late.expires_at > Timestamp::now() + SignedDuration::from_hours(23));
+        let cookie = late.cookie.unwrap().to_str().unwrap().split(';').next().unwrap().to_owned();
+        assert_eq!(guests.subject(&headers(&[("cookie", &cookie)])).as_deref(), Some("ann"));
     }
 
     #[test]

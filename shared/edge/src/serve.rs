@@ -79,9 +79,12 @@ where
                 }
             });
             let router = behind_gate(Router::new(), prepared.stock, prepared.gate);
-            let ended = listen(function, address, router).await.map_err(|error| error.to_string());
-            again.abort();
-            ended
+            // Work that has ended, which only a panic can do, ends the process: whoever keeps it running
+            // starts it again, and nobody takes it for alive meanwhile.
+            tokio::select! {
+                ended = listen(function, address, router) => ended.map_err(|error| error.to_string()),
+                _ = again => Err("its work has ended".to_owned()),
+            }
         }
     };
     ended.map_or_else(|error| refuse(function, &error), |()| ExitCode::SUCCESS)

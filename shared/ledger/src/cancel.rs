@@ -1,18 +1,15 @@
 //! Cancel: an order is flipped, its units and the shopper's count go, in one transaction.
 
-use std::time::Duration;
-
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{Delete, TransactWriteItem, Update};
 use jiff::Timestamp;
 use sale::{Deadline, OrderId};
 
+use crate::backoff::Backoff;
 use crate::item::{number, text, timestamp, whole_ms};
 use crate::record::{broken, failed_conditions};
 use crate::table::{KEY, order_key, shopper_key, unit_key};
 use crate::{Ledger, LedgerError, Order, OrderState};
-
-const CONFLICT_PAUSE: Duration = Duration::from_millis(15);
 
 /// What became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +29,7 @@ impl Ledger {
         cancelled_at: Timestamp,
         deadline: Deadline,
     ) -> Result<CancelOutcome, LedgerError> {
+        let mut pause = Backoff::default();
         loop {
             let Some(mut order) = self.order(id, deadline).await? else {
                 return Ok(CancelOutcome::OrderNotFound);
@@ -50,10 +48,7 @@ impl Ledger {
                 // Somebody else was faster, or is under way: read again what stands.
                 Err(error) => failed_conditions(error)?,
             };
-            if deadline.remaining() <= CONFLICT_PAUSE {
-                return Err(LedgerError::OutcomeUnknown(None));
-            }
-            tokio::time::sleep(CONFLICT_PAUSE).await;
+            pause.wait(deadline).await?;
         }
     }
 

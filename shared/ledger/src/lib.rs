@@ -9,6 +9,7 @@
 //! - Whatever decides about an order or a unit reads its key, consistently; the index serves lists only.
 //! - Money moves after the order's item exists, never before.
 
+mod backoff;
 mod cancel;
 mod confirm;
 mod item;

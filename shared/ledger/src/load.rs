@@ -1,9 +1,9 @@
 //! Load: Redis is brought up to what the ledger says of a sale. Safe to repeat at any point.
 
-use sale::{ChangeOutcome, Deadline, Sale, SaleId, Stock, StockError};
+use sale::{ChangeOutcome, Deadline, RestockOutcome, Sale, SaleId, Stock, StockError};
 
 use crate::confirm::PurchaseError;
-use crate::{Ledger, SaleRecord, StoreOutcome};
+use crate::{Ledger, PendingRestock, SaleRecord, StoreOutcome};
 
 impl Ledger {
     /// Loads a sale that Redis has never had, brings its present version into force, and applies
@@ -35,8 +35,15 @@ impl Ledger {
                 return Err(StockError::Unseeded.into());
             }
             for restock in std::mem::take(&mut record.pending) {
-                stock.restock(id, &restock.sku, restock.quantity, &restock.change, deadline).await?;
-                self.forget_restock(id, &restock.change, deadline).await?;
+                let PendingRestock { change, sku, quantity } = &restock;
+                match stock.restock(id, sku, *quantity, change, deadline).await? {
+                    // The change that Redis knows under this key is a withdrawal of nothing: the merchant was
+                    // told that the key is used, so this restock never comes into force.
+                    RestockOutcome::KeyReused => self.revoke_restock(id, change, deadline).await?,
+                    RestockOutcome::Restocked { .. } => self.forget_restock(id, change, deadline).await?,
+                    // It stays pending: what Redis does not have yet is brought there first.
+                    RestockOutcome::SkuNotFound | RestockOutcome::SaleNotFound => {}
+                }
             }
             return Ok(Some(record));
         }

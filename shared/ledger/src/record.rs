@@ -1,22 +1,18 @@
 //! Record: the transaction that makes an order, and the only place where a unit becomes somebody's.
 
-use std::time::Duration;
-
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
 use jiff::Timestamp;
 use sale::{Deadline, Reservation};
 
+use crate::backoff::Backoff;
 use crate::item::{Item, number, text};
 use crate::table::{KEY, shopper_key, unit_key};
 use crate::{Ledger, LedgerError, Order, Settled};
 
 /// Items of the transaction before the units: the order and the shopper's count.
 const ITEMS_BEFORE_UNITS: usize = 2;
-
-/// Pause before a transaction is tried again that met another one.
-const CONFLICT_PAUSE: Duration = Duration::from_millis(15);
 
 /// What became of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +43,7 @@ impl Ledger {
         deadline: Deadline,
     ) -> Result<RecordOutcome, LedgerError> {
         let order = Order::of(reservation, confirmed_at);
+        let mut pause = Backoff::default();
         loop {
             let items = self.order_items(&order, reservation.limit_per_shopper).map_err(broken)?;
             let write = self.client.transact_write_items().set_transact_items(Some(items));
@@ -67,13 +64,7 @@ impl Ledger {
             if refused.get(1) == Some(&true) {
                 return Ok(RecordOutcome::LimitReached);
             }
-            if deadline.remaining() <= CONFLICT_PAUSE {
-                return Err(LedgerError::Refused {
-                    code: "TransactionConflict".to_owned(),
-                    cause: "other transactions on the same items until the deadline".into(),
-                });
-            }
-            tokio::time::sleep(CONFLICT_PAUSE).await;
+            pause.wait(deadline).await?;
         }
     }
 
@@ -118,15 +109,17 @@ fn taken_units(failed: &[bool], units: &[u32]) -> Vec<u32> {
     units.iter().zip(failed).filter(|(_, failed)| **failed).map(|(unit, _)| *unit).collect()
 }
 
-/// Which items' conditions failed, in the order of the transaction; all `false` where it only met
-/// another transaction. Any other error stays one.
+/// Which items' conditions failed, in the order of the transaction; all `false` where it only met another
+/// transaction or a throttle, which is worth another attempt. Any other error stays one.
 pub(crate) fn failed_conditions(error: SdkError<TransactWriteItemsError>) -> Result<Vec<bool>, LedgerError> {
     let service = error.as_service_error();
     if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = service {
         let reasons = cancelled.cancellation_reasons();
         let codes: Vec<_> = reasons.iter().map(|reason| reason.code().unwrap_or("None")).collect();
-        let is_known =
-            |code: &&str| matches!(*code, "None" | "ConditionalCheckFailed" | "TransactionConflict");
+        let is_known = |code: &&str| {
+            let passing = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
+            ["None", "ConditionalCheckFailed"].contains(code) || passing.contains(code)
+        };
         if codes.iter().all(is_known) {
             return Ok(codes.iter().map(|code| *code == "ConditionalCheckFailed").collect());
         }

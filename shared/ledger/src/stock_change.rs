@@ -3,17 +3,14 @@
 //! A restock is recorded before Redis sells the units; a withdrawal after Redis has taken them out.
 //! Either way the ledger never says less than Redis may sell.
 
-use std::time::Duration;
-
 use data_encoding::BASE32_DNSSEC;
 use sale::{ChangeId, Deadline, STOCK_MAX, SaleId, Sku};
 
+use crate::backoff::Backoff;
 use crate::item::{Item, number, read_number, read_text, text};
 use crate::record::{broken, failed_conditions};
 use crate::table::{KEY, sale_key};
 use crate::{Ledger, LedgerError, PendingRestock, SaleRecord, StoreOutcome};
-
-const CONFLICT_PAUSE: Duration = Duration::from_millis(15);
 
 /// What became of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,18 +71,44 @@ impl Ledger {
         id: &ChangeId,
         deadline: Deadline,
     ) -> Result<(), LedgerError> {
+        self.end_restock(sale, id, |_, _| {}, deadline).await
+    }
+
+    /// Takes a pending restock back that Redis will never apply.
+    pub async fn revoke_restock(
+        &self,
+        sale: &SaleId,
+        id: &ChangeId,
+        deadline: Deadline,
+    ) -> Result<(), LedgerError> {
+        let lower = |record: &mut SaleRecord, restock: &PendingRestock| {
+            for sku in record.sale.definition.skus.iter_mut().filter(|sku| sku.sku == restock.sku) {
+                sku.stock = sku.stock.saturating_sub(restock.quantity);
+            }
+        };
+        self.end_restock(sale, id, lower, deadline).await
+    }
+
+    async fn end_restock(
+        &self,
+        sale: &SaleId,
+        id: &ChangeId,
+        end: fn(&mut SaleRecord, &PendingRestock),
+        deadline: Deadline,
+    ) -> Result<(), LedgerError> {
+        let mut pause = Backoff::default();
         loop {
             let Some(mut record) = self.sale(sale, deadline).await? else { return Ok(()) };
-            let before = record.pending.len();
-            record.pending.retain(|pending| &pending.change != id);
-            if record.pending.len() == before {
+            let Some(place) = record.pending.iter().position(|pending| &pending.change == id) else {
                 return Ok(());
-            }
+            };
+            let restock = record.pending.remove(place);
+            end(&mut record, &restock);
             record.sale.version += 1;
             if self.store_sale(&record, deadline).await? == StoreOutcome::Stored {
                 return Ok(());
             }
-            pause(deadline).await?;
+            pause.wait(deadline).await?;
         }
     }
 
@@ -96,6 +119,7 @@ impl Ledger {
         deadline: Deadline,
     ) -> Result<ChangeRecordOutcome, LedgerError> {
         let key = change.key();
+        let mut pause = Backoff::default();
         loop {
             if let Some(item) = self.get(key.clone(), deadline).await? {
                 return change.compare(&item);
@@ -117,7 +141,7 @@ impl Ledger {
                 Ok(_) => return Ok(ChangeRecordOutcome::Recorded),
                 Err(error) => failed_conditions(error)?,
             };
-            pause(deadline).await?;
+            pause.wait(deadline).await?;
         }
     }
 }
@@ -169,12 +193,4 @@ fn withdraw(record: &mut SaleRecord, change: &Change<'_>) -> bool {
         sku.stock = sku.stock.saturating_sub(change.quantity);
     }
     true
-}
-
-async fn pause(deadline: Deadline) -> Result<(), LedgerError> {
-    if deadline.remaining() <= CONFLICT_PAUSE {
-        return Err(LedgerError::OutcomeUnknown(None));
-    }
-    tokio::time::sleep(CONFLICT_PAUSE).await;
-    Ok(())
 }

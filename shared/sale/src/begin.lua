@@ -12,6 +12,8 @@ touch_clock()
 local r = load_reservation(ARGV[2])
 if not r or r.shopper ~= ARGV[3] then return {'RESERVATION_NOT_FOUND', now} end
 local over_at = now + tonumber(ARGV[4]) + skew_ms
+-- A limit that was raised since counts for older holds, too; one that was lowered does not.
+r.limit = math.max(r.limit, sale.limit)
 if r.state == 'c' then
   if now < r.expires_at then redis.call('ZADD', unsettled_key, 'GT', over_at, r.id) end
   return tell({'RESUMED', now}, r)

@@ -11,10 +11,12 @@ local missing = load_sale()
 if missing then return missing end
 touch_clock()
 local id, verdict = ARGV[2], ARGV[3]
-redis.call('ZREM', unsettled_key, id)
 local r = load_reservation(id)
 local sku = r and load_sku(r.sku)
 local is_live = r and (r.state == 'h' or r.state == 'c')
+-- The note of a cancel under way outlives a late word that the order stands.
+local noted_until = tonumber(redis.call('ZSCORE', unsettled_key, id) or 0)
+if is_live or verdict ~= 'ordered' or noted_until <= now then redis.call('ZREM', unsettled_key, id) end
 
 -- Held units become sold; what the ledger does not name is available again.
 local function order(ordered)

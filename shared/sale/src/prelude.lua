@@ -11,7 +11,7 @@
 --   :sold:<sku>        string  bitmap of sold serials
 --   :holds:<sku>       zset    reservation id by expires_at, only while held
 --   :unsettled         zset    reservation id by the instant from which the sweep looks at it
---   :r:<id>            string  one reservation; ended ones stay until a day after the sale's end
+--   :r:<id>            string  one reservation; without an order it ends a day after the sale's end
 --   :p:<shopper>       string  the shopper's reservations that count against the limit
 --   :b:<shopper>       string  the shopper's rate limit; vanishes when it is full again
 --   :changes           hash    the merchant's changes of stock by idempotency key
@@ -158,10 +158,11 @@ local function store_reservation(r)
   local stored = RECORD_FORMAT .. cmsgpack.pack({r.state, r.shopper, r.sku, r.expires_at, r.price, r.currency,
     r.limit, r.epoch, unpack(r.units)})
   local key = reservation_key(r.id)
-  if r.state == 'h' or r.state == 'c' then
-    redis.call('SET', key, stored)
-  else
+  if r.state == 'r' or r.state == 'x' then
     redis.call('SET', key, stored, 'PXAT', math.max(sale.closes_at, now) + RETENTION_MS)
+  else
+    -- An order can be cancelled long after the end that the sale has today.
+    redis.call('SET', key, stored)
   end
 end
 

@@ -19,15 +19,18 @@ local missing = load_sale()
 if missing then return missing end
 touch_clock()
 
--- The rate limit as one number, the instant at which the bucket will be full again.
+-- The rate limit as one number, the instant at which the bucket will be full again. A repeat is counted,
+-- too, but never refused: it may be our own, of an attempt whose answer was lost.
+local known = load_reservation(id)
 local remaining, reset_ms = quota, 0
 if quota > 0 then
   local key, step_ms = bucket_key(shopper), window_ms / quota
   local full_at = math.max(tonumber(redis.call('GET', key) or 0), now)
-  if full_at + step_ms > now + window_ms then
+  if full_at + step_ms <= now + window_ms then
+    full_at = full_at + step_ms
+  elseif not known then
     return {'THROTTLED', now, 0, math.ceil(full_at - now), math.ceil(full_at + step_ms - now - window_ms)}
   end
-  full_at = full_at + step_ms
   reset_ms = math.ceil(full_at - now)
   remaining = math.floor((now + window_ms - full_at) / step_ms)
   redis.call('SET', key, full_at, 'PX', reset_ms)
@@ -35,7 +38,6 @@ end
 local function answer(word, ...) return {word, now, remaining, reset_ms, ...} end
 
 -- A repeat gets its first answer, whatever has become of the sale since.
-local known = load_reservation(id)
 if known then
   if known.sku ~= wanted or #known.units ~= quantity then return answer('KEY_REUSED') end
   return tell(answer('REPEATED'), known)

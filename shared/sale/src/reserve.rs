@@ -123,7 +123,10 @@ impl Stock {
                 .arg(request.quantity.to_string())
                 .arg(counted_quota.to_string())
                 .arg(request.rate_limit.window.as_millis().to_string());
-            let (mut answer, replicas) = self.run_durably(&script, deadline).await?;
+            let (mut answer, replicas) = self
+                .run_durably(&script, deadline)
+                .await
+                .map_err(|error| if is_new { error.after_an_attempt() } else { error })?;
             let mut reserved = read(&request.sale, &answer.word, answer.now, &mut answer.fields)?;
             reserved.quota = *told_quota.get_or_insert(reserved.quota);
             is_new |= matches!(reserved.outcome, ReserveOutcome::Held(_));

@@ -58,6 +58,16 @@ impl StockError {
     }
 }
 
+impl StockError {
+    /// What a failure means after an attempt that did run: what was not done this time was done before.
+    pub(crate) fn after_an_attempt(self) -> Self {
+        match self {
+            Self::Unavailable(_) => Self::Unreplicated { replicas: 0 },
+            error => error,
+        }
+    }
+}
+
 impl From<sentinel::Error> for StockError {
     fn from(error: sentinel::Error) -> Self {
         match error.next() {
@@ -144,13 +154,13 @@ impl Stock {
         script: Invocation<'_>,
         deadline: Deadline,
     ) -> Result<Answer, StockError> {
-        loop {
-            let (answer, replicas) = self.run_durably(&script, deadline).await?;
-            if is_replicated(replicas) {
-                return Ok(answer);
-            }
+        let (mut answer, mut replicas) = self.run_durably(&script, deadline).await?;
+        while !is_replicated(replicas) {
             pause_for_replicas(replicas, deadline).await?;
+            let again = self.run_durably(&script, deadline).await;
+            (answer, replicas) = again.map_err(StockError::after_an_attempt)?;
         }
+        Ok(answer)
     }
 
     /// Runs a script once and tells how many replicas have acknowledged what it wrote.

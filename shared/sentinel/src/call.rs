@@ -40,6 +40,16 @@ pub enum Durability {
     },
 }
 
+impl Durability {
+    /// Replicas to wait for.
+    pub(crate) const fn replicas(self) -> u64 {
+        match self {
+            Self::Master => 0,
+            Self::Replicas { count, .. } => count as u64,
+        }
+    }
+}
+
 /// What a call brought back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {

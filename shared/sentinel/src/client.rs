@@ -15,8 +15,12 @@ use crate::script::Invocation;
 use crate::session::Session;
 use crate::{Deadline, Error, Value};
 
-/// Calls under way on one connection; others wait within their deadline.
-const IN_FLIGHT_MAX: usize = 1_024;
+/// Calls under way on one connection; others wait within their deadline. So few that a call's own turn
+/// comes well within the response timeout, even where each waits for a replica in turn.
+const IN_FLIGHT_MAX: usize = 128;
+
+/// A connection this young is not doubted again: what was doubtful has just been looked at.
+const DOUBT_PAUSE: Duration = Duration::from_millis(200);
 
 /// Less than this and an attempt is not begun.
 const ATTEMPT_MIN: Duration = Duration::from_millis(5);
@@ -140,10 +144,12 @@ impl Client {
         {
             sent = self.send(&session, invocation.by_source(), call).await;
         }
-        if let Err(failure) = &sent
-            && failure.remedy == Remedy::Reconnect
-        {
-            session.bury();
+        match &sent {
+            Err(failure) if failure.remedy == Remedy::Reconnect => session.bury(),
+            // Without replicas it may be a master that was replaced and does not know it yet.
+            Err(failure) if failure.remedy == Remedy::Wait => session.doubt(DOUBT_PAUSE),
+            Ok(reply) if reply.replicas < call.durability.replicas() => session.doubt(DOUBT_PAUSE),
+            _ => {}
         }
         sent
     }

@@ -29,7 +29,7 @@ pub(crate) async fn find_master(config: &Config, deadline: Deadline) -> Result<E
         asked.spawn(ask(config.clone(), sentinel.clone()));
     }
     let mut votes: HashMap<(Endpoint, u64), usize> = HashMap::new();
-    let (mut unknown, mut failures) = (0, Vec::new());
+    let (mut unknown, mut misconfigured, mut failures) = (0, None, Vec::new());
     while let Some(Some(answer)) = deadline.bound(asked.join_next()).await {
         match answer {
             Ok(Ok(Answer::Master { endpoint, config_epoch })) => {
@@ -40,13 +40,17 @@ pub(crate) async fn find_master(config: &Config, deadline: Deadline) -> Result<E
                 }
             }
             Ok(Ok(Answer::UnknownMaster)) => unknown += 1,
-            Ok(Err(error @ Error::Config(_))) => return Err(error),
+            Ok(Err(error @ Error::Config(_))) => misconfigured = Some(error),
             Ok(Err(error)) => failures.push(error.to_string()),
             Err(error) => failures.push(error.to_string()),
         }
     }
     if let Some(((endpoint, _), _)) = votes.into_iter().max_by_key(|((_, epoch), _)| *epoch) {
         return Ok(endpoint);
+    }
+    // One sentinel that refuses us does not keep the others from being believed.
+    if let Some(error) = misconfigured {
+        return Err(error);
     }
     if unknown > 0 && unknown + failures.len() == config.sentinels.len() {
         return Err(Error::Config(format!("no sentinel knows a master named `{}`", config.master_name)));

@@ -1,7 +1,7 @@
 //! One connection to a verified master, from the handshake until the first doubt.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline};
@@ -20,6 +20,7 @@ pub(crate) struct Session {
     pub(crate) generation: u64,
     connection: MultiplexedConnection,
     is_dead: AtomicBool,
+    opened_at: Instant,
     /// Wall clock in ms: it goes on while the process is frozen, which the monotonic clock may not.
     answered_at: AtomicU64,
 }
@@ -54,6 +55,7 @@ impl Session {
             generation,
             connection,
             is_dead: AtomicBool::new(false),
+            opened_at: Instant::now(),
             answered_at: AtomicU64::new(wall_clock_ms()),
         })
     }
@@ -64,6 +66,13 @@ impl Session {
 
     pub(crate) fn bury(&self) {
         self.is_dead.store(true, Ordering::Relaxed);
+    }
+
+    /// Has the sentinels asked again before the next call, unless that was done just before.
+    pub(crate) fn doubt(&self, pause: Duration) {
+        if self.opened_at.elapsed() > pause {
+            self.bury();
+        }
     }
 
     pub(crate) fn has_idled(&self, pause: Duration) -> bool {
