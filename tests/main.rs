@@ -10,6 +10,7 @@ mod crash;
 mod doors;
 mod expiry;
 mod failover;
+mod group;
 mod history;
 mod identity;
 mod input;

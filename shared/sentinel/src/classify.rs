@@ -5,7 +5,7 @@ use redis::{ErrorKind, RedisError};
 use crate::Error;
 
 /// A failed attempt, and what helps.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Failure {
     pub(crate) error: Error,
     pub(crate) remedy: Remedy,

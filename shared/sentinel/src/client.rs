@@ -10,6 +10,7 @@ use tokio::sync::{Mutex, Semaphore};
 use crate::call::{Call, Durability, Idempotency, Reply};
 use crate::classify::{Failure, Remedy, ambiguous, classify};
 use crate::config::{Config, ConfigError, Endpoint};
+use crate::group::Acknowledgement;
 use crate::handshake::Lineage;
 use crate::script::Invocation;
 use crate::session::Session;
@@ -154,26 +155,23 @@ impl Client {
         sent
     }
 
-    /// One pipeline: the command, and WAIT where the call is durable.
+    /// The command alone, or in a batch with others that wait for replicas.
     async fn send(&self, session: &Session, command: Cmd, call: &Call) -> Result<Reply, Failure> {
         let deadline = call.deadline.sooner(self.0.config.timings.response);
-        let mut commands = Vec::with_capacity(2);
-        commands.push(command);
-        if let Durability::Replicas { count, timeout } = call.durability {
-            let mut wait = redis::cmd("WAIT");
-            wait.arg(count).arg(timeout.as_millis().to_string());
-            commands.push(wait);
-        }
-        let mut values = session.send(&commands, deadline).await?.into_iter();
-        let value = values.next().ok_or_else(|| ambiguous("the answer is missing"))?;
+        let (value, replicas) = match call.durability {
+            Durability::Master => {
+                let values = session.send(std::slice::from_ref(&command), deadline).await?;
+                (values.into_iter().next().ok_or_else(|| ambiguous("the answer is missing"))?, 0)
+            }
+            Durability::Replicas { count, timeout } => {
+                let acknowledgement = Acknowledgement { count, timeout };
+                session.group.send(session, command, acknowledgement, deadline).await?
+            }
+        };
         if let redis::Value::ServerError(error) = value {
             return Err(classify(&error.into()));
         }
         let value = Value::read(value).map_err(ambiguous)?;
-        let replicas = match values.next() {
-            Some(redis::Value::Int(replicas)) => u64::try_from(replicas).unwrap_or(0),
-            _ => 0,
-        };
         Ok(Reply { value, replicas, lineage: session.lineage.clone() })
     }
 

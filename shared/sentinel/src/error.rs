@@ -1,7 +1,7 @@
 //! How a call can fail, by what the caller may do next.
 
 /// How a call can fail.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// A setting is wrong: credentials, permissions, name of the master, version of the server.
     /// Nothing was done, and repeating does not help.

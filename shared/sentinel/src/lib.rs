@@ -10,7 +10,8 @@
 //! - **No call is sent twice unless that is safe**: because it is idempotent, or because the server is
 //!   known not to have run it.
 //! - **Every call ends by its deadline**, and its [`Error`] says what the caller may do [`Next`].
-//! - **A durable call is one round trip**: `[EVALSHA, WAIT n t]` in one pipeline.
+//! - **A durable call is one round trip**: `[EVALSHA, WAIT n t]` in one pipeline; durable calls that meet on
+//!   a connection share it, so that one acknowledgement serves them all.
 //! - **No task of its own** outlives a call, so nothing wakes up after a pause of the whole process; a
 //!   connection that was idle is probed before it is used.
 //!
@@ -45,6 +46,7 @@ mod connect;
 mod deadline;
 mod discovery;
 mod error;
+mod group;
 mod handshake;
 mod script;
 mod session;

@@ -1,5 +1,6 @@
 //! One connection to a verified master, from the handshake until the first doubt.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -10,6 +11,7 @@ use crate::classify::{Failure, ambiguous, classify};
 use crate::config::{Config, Endpoint};
 use crate::connect::{Dial, dial};
 use crate::discovery::find_master;
+use crate::group::Group;
 use crate::handshake::{Lineage, shake};
 use crate::{Deadline, Error};
 
@@ -19,6 +21,8 @@ pub(crate) struct Session {
     pub(crate) lineage: Lineage,
     pub(crate) generation: u64,
     connection: MultiplexedConnection,
+    /// The durable calls, sent in batches.
+    pub(crate) group: Arc<Group>,
     is_dead: AtomicBool,
     opened_at: Instant,
     /// Wall clock in ms: it goes on while the process is frozen, which the monotonic clock may not.
@@ -54,6 +58,7 @@ impl Session {
             lineage,
             generation,
             connection,
+            group: Arc::default(),
             is_dead: AtomicBool::new(false),
             opened_at: Instant::now(),
             answered_at: AtomicU64::new(wall_clock_ms()),
