@@ -65,6 +65,11 @@ impl Door<'_> {
     }
 }
 
+/// The settings of this system's functions as a file for `cargo lambda watch --env-file`.
+pub(crate) fn environment_file(running: &Running) -> String {
+    settings(running).iter().map(|(name, value)| format!("{name}=\"{value}\"\n")).collect()
+}
+
 /// What every function of this system is told.
 fn settings(running: &Running) -> Vec<(String, String)> {
     let settings = [

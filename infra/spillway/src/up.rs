@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::demo::{DEMO_SALE, open_demo_sale};
-use crate::functions::build_functions;
+use crate::functions::{build_functions, environment_file};
 use crate::kept::require_free;
 use crate::layout::{checkout, default_data, make_folder, write_private};
 use crate::programs;
@@ -72,6 +72,7 @@ impl UpArguments {
         let stack = tokio::task::spawn_blocking(|| Stack::start(options, Box::new(say))).await??;
         let mut noted = stack.running()?;
         open_demo_sale(&noted).await?;
+        write_private(&default_data().join("functions.env"), &environment_file(&noted))?;
         write_private(&up_json, &serde_json::to_string_pretty(&noted)?)?;
         summarise(&noted);
         loop {

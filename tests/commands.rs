@@ -1,0 +1,111 @@
+//! The operator's command as an operator runs it: words for people, JSON for programs, an exit code for
+//! scripts.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::shop::{new_sale_id, open_sale, units};
+use crate::system::shared;
+
+/// Exit code, standard output and standard error.
+struct Run {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+/// Runs `spillway` against the shared system.
+fn spillway(arguments: &[&str]) -> Run {
+    let tests = std::env::current_exe().unwrap();
+    let program = tests.parent().unwrap().parent().unwrap().join("spillway");
+    let (group, rest) = arguments.split_first().unwrap();
+    let up_json = scratch(&format!("up-{:016x}.json", rand::random::<u64>()));
+    std::fs::write(&up_json, serde_json::to_string(&shared()).unwrap()).unwrap();
+    let output = Command::new(program).arg(group).arg("--up-json").arg(&up_json).args(rest).output().unwrap();
+    std::fs::remove_file(up_json).unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Run { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+fn scratch(name: &str) -> PathBuf {
+    shared().logs.join(name)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_merchant_runs_a_sale_from_the_terminal() {
+    let sale = new_sale_id();
+    let file = scratch(&format!("{sale}.toml"));
+    let text = format!(
+        "sale = \"{sale}\"\ntitle = \"T\"\ncurrency = \"EUR\"\ncloses_at = \"+2h\"\nhold_seconds = 60\n\
+         limit_per_shopper = 1\nshoppers = [\"account\"]\n[[skus]]\nsku = \"unit\"\ntitle = \"U\"\n\
+         price_minor = 100\nstock = 3\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    let created = spillway(&["sale", "create", file.to_str().unwrap()]);
+    assert_eq!(created.code, Some(0), "{}", created.err);
+    assert!(created.out.contains(&format!("/sales/{sale}")) && created.out.contains("waits for `open`"));
+    for (verb, stands) in [("open", ": on ("), ("pause", ": paused ("), ("resume", ": on (")] {
+        let run = spillway(&["sale", verb, sale.as_str()]);
+        assert!(run.code == Some(0) && run.out.contains(stands), "{verb}: {}{}", run.out, run.err);
+    }
+    let restocked = spillway(&["sale", "restock", sale.as_str(), "unit", "2", "--key", "k"]);
+    assert_eq!(restocked.out, "unit: 2 units added, its stock is now 5\n", "{}", restocked.err);
+    let report = spillway(&["sale", "report", sale.as_str(), "--json"]);
+    let report: Value = serde_json::from_str(&report.out).unwrap();
+    assert_eq!((&report["skus"][0]["available"], &report["conserved"]), (&5.into(), &true.into()));
+    assert!(spillway(&["sale", "list"]).out.contains(sale.as_str()));
+    let closed = spillway(&["sale", "close", sale.as_str()]);
+    assert!(closed.out.contains(": closed ("), "{}", closed.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_are_listed_for_people_and_for_programs_and_can_be_cancelled() {
+    let shop = open_sale(units(3)).await;
+    let ann = shop.shopper("ann");
+    let id = shop.hold(&ann, "wish").await;
+    let order = shop.confirm(&ann, &id).await.field("id").to_owned();
+    let words = spillway(&["sale", "orders", shop.sale.as_str()]);
+    assert!(words.out.lines().count() == 2 && words.out.contains(&order) && words.out.contains("1999 EUR"));
+    let lines = spillway(&["sale", "orders", shop.sale.as_str(), "--json"]);
+    let line: Value = serde_json::from_str(lines.out.trim()).unwrap();
+    assert_eq!((&line["id"], &line["state"]), (&order.as_str().into(), &"confirmed".into()));
+    let cancelled = spillway(&["sale", "cancel", &order]);
+    assert!(cancelled.out.contains("is cancelled") && cancelled.out.contains("unit 1 went back"));
+    assert_eq!(shop.figures().await, "3/0/0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_is_said_in_a_sentence_and_by_the_exit_code() {
+    let file = scratch("faulty.toml");
+    std::fs::write(&file, "sale = \"x\"\ntitle = \"T\"\nstock = -1\n").unwrap();
+    for (arguments, said) in [
+        (vec!["sale", "report", "nowhere"], "There is no such sale."),
+        (vec!["sale", "report", "No Where"], "lower-case letters"),
+        (vec!["sale", "create", "/nonexistent.toml"], "cannot read the sale file"),
+        (vec!["sale", "create", file.to_str().unwrap()], ":3: stock is not a field of a sale file"),
+        (vec!["rush", "--rate", "0"], "--rate must be more than 0"),
+        (vec!["rush", "--shoppers", "5000000", "--rate", "1"], "are too long"),
+        (vec!["rush", "--repeat", "2"], "--repeat is a share"),
+    ] {
+        let run = spillway(&arguments);
+        assert!(run.code != Some(0) && run.err.contains(said), "{arguments:?}: {:?} {}", run.code, run.err);
+        assert_eq!(run.out, "", "{arguments:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rush_ends_with_figures_and_with_success_only_when_every_promise_was_kept() {
+    let rush =
+        ["rush", "--shoppers", "300", "--rate", "300", "--stock", "50", "--think-ms", "100", "--seed", "7"];
+    let run = spillway(&rush);
+    assert!(run.code == Some(0) && run.out.contains("Every promise was kept"), "{}{}", run.out, run.err);
+    let json = spillway(&[&rush[..], &["--json"]].concat());
+    let figures: Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(
+        (&figures["orders"], &figures["sold"], &figures["dropped"]),
+        (&50.into(), &50.into(), &0.into())
+    );
+    assert_eq!(figures["broken_promises"], Value::Array(Vec::new()));
+}
