@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::runtime::LambdaFunction;
 use crate::shop::{Shop, Shopper, open_sale, send, units};
+use crate::system::{eventually, shared};
 
 /// What differs between two requests for the same thing.
 const VOLATILE: [&str; 3] = ["server_time", "expires_in_ms", "receipt"];
@@ -149,4 +150,17 @@ async fn admin_gives_the_same_answers_behind_both_doors() {
     assert_eq!(doors.agree("GET", &format!("{sale}/orders?limit=0"), &headers, "").await, 400);
     assert_eq!(doors.agree("POST", &format!("{sale}/pause"), &headers, "").await, 200);
     assert_eq!(doors.agree("GET", &sale, &[], "").await, 401);
+}
+
+#[tokio::test]
+async fn sweep_works_when_a_scheduled_event_comes() {
+    let running = shared();
+    let log = running.logs.join("sweep-lambda.log");
+    let sweep = LambdaFunction::start(&running, "sweep").await;
+    let has_worked = || std::fs::read_to_string(&log).is_ok_and(|text| text.contains("\"connected\""));
+    assert!(!has_worked());
+    let event = json!({ "source": "aws.events", "detail-type": "Scheduled Event", "detail": {} });
+    let mut answered = sweep.invoke(event).await;
+    eventually("the work", async || has_worked().then_some(())).await;
+    assert!(answered.try_recv().is_err(), "it works in steps for most of a minute");
 }

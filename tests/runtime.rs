@@ -44,6 +44,15 @@ impl LambdaFunction {
         Self { runtime, events, _function: function }
     }
 
+    /// Sends an event; where its response will come.
+    pub(crate) async fn invoke(&self, event: Value) -> oneshot::Receiver<Value> {
+        let id = format!("{:016x}", rand::random::<u64>());
+        let (answer, answered) = oneshot::channel();
+        self.runtime.answers.lock().unwrap().insert(id.clone(), answer);
+        self.events.send((id, event)).await.unwrap();
+        answered
+    }
+
     /// Sends an HTTP request as API Gateway's event; the function's response.
     pub(crate) async fn request(
         &self,
@@ -52,10 +61,7 @@ impl LambdaFunction {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Value {
-        let id = format!("{:016x}", rand::random::<u64>());
-        let (answer, answered) = oneshot::channel();
-        self.runtime.answers.lock().unwrap().insert(id.clone(), answer);
-        self.events.send((id, event(method, path, headers, body))).await.unwrap();
+        let answered = self.invoke(event(method, path, headers, body)).await;
         tokio::time::timeout(PATIENCE, answered).await.expect("the function did not respond").unwrap()
     }
 }
