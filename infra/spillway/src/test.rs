@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 
 use crate::functions::build_functions;
 use crate::layout::checkout;
@@ -70,7 +70,9 @@ impl TestArguments {
             "test result: {result}. {passed} passed; {failed} failed; {ignored} left for --all; \
              {binaries} test binaries in {seconds} s"
         ));
-        if is_good { Ok(()) } else { bail!("the tests did not pass") }
+        ensure!(is_good, "the tests did not pass");
+        ensure!(passed > 0, "no test ran: none has this in its name");
+        Ok(())
     }
 }
 
