@@ -8,7 +8,7 @@ use edge::SETTINGS;
 
 use crate::kept::{any_free_port, local};
 use crate::layout::{binaries, checkout};
-use crate::process::{Process, Program, await_start};
+use crate::process::{Process, Program, WhenOrphaned, await_start};
 use crate::running::Running;
 
 /// Builds every binary, with cargo's own progress. The whole workspace, because each selection of
@@ -48,7 +48,13 @@ pub(crate) fn function(
         environment.push((name.clone(), value.clone()));
     }
     environment.extend(door.settings(name).into_iter().map(|(name, value)| (name.to_owned(), value)));
-    Ok(Program { path, arguments: vec![], environment, log: running.logs.join(format!("{name}.log")) })
+    Ok(Program {
+        path,
+        arguments: vec![],
+        environment,
+        log: running.logs.join(format!("{name}.log")),
+        when_orphaned: WhenOrphaned::Kill,
+    })
 }
 
 impl Door<'_> {
@@ -67,7 +73,8 @@ impl Door<'_> {
 
 /// The settings of this system's functions as a file for `cargo lambda watch --env-file`.
 pub(crate) fn environment_file(running: &Running) -> String {
-    settings(running).iter().map(|(name, value)| format!("{name}=\"{value}\"\n")).collect()
+    let lines = settings(running).into_iter().map(|(name, value)| format!("{name}=\"{value}\""));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// What every function of this system is told.

@@ -8,7 +8,7 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::kept::{Ports, local};
 use crate::layout::{FUNCTIONS, make_folder, template, write_private};
-use crate::process::Program;
+use crate::process::{Program, WhenOrphaned};
 
 /// What the gateway is to be.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +34,13 @@ pub(crate) fn gateway(data: &Path, ports: &Ports, door: Door<'_>) -> Result<Prog
         .with_context(|| format!("cannot write {}", configuration.display()))?;
     let arguments = ["-e".into(), "stderr".into(), "-c".into(), configuration.into_os_string()].into();
     let log = data.join("logs/gateway.log");
-    Ok(Program { path: "nginx".into(), arguments, environment: vec![], log })
+    Ok(Program {
+        path: "nginx".into(),
+        arguments,
+        environment: vec![],
+        log,
+        when_orphaned: WhenOrphaned::Terminate,
+    })
 }
 
 fn filled(folder: &Path, ports: &Ports, door: Door<'_>) -> Result<String> {

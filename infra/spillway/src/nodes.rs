@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use crate::ask::master_port;
 use crate::kept::{Ports, local};
 use crate::layout::{MASTER_NAME, make_folder, template};
-use crate::process::Program;
+use crate::process::{Program, WhenOrphaned};
 
 /// Sentinels that must agree that the master is gone: the majority.
 const QUORUM: usize = 2;
@@ -54,7 +54,13 @@ pub(crate) fn sentinel(data: &Path, ports: &Ports, index: usize) -> Result<Progr
 fn redis_server(configuration: PathBuf, more: Vec<std::ffi::OsString>, data: &Path, name: &str) -> Program {
     let arguments = std::iter::once(configuration.into_os_string()).chain(more).collect();
     let log = data.join(format!("logs/{name}.log"));
-    Program { path: "redis-server".into(), arguments, environment: vec![], log }
+    Program {
+        path: "redis-server".into(),
+        arguments,
+        environment: vec![],
+        log,
+        when_orphaned: WhenOrphaned::Kill,
+    }
 }
 
 fn quoted(path: &Path) -> String {

@@ -23,6 +23,16 @@ pub(crate) struct Program {
     /// The whole environment: nothing of this process's own is passed on.
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) log: PathBuf,
+    pub(crate) when_orphaned: WhenOrphaned,
+}
+
+/// How a process is ended whose supervisor has gone without ending it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum WhenOrphaned {
+    /// At once. A Redis that is still writing its first AOF would not obey anything less.
+    Kill,
+    /// By asking: it has processes of its own to end.
+    Terminate,
 }
 
 /// A running process; dropping it stops it.
@@ -40,7 +50,11 @@ impl Program {
         let errors = log.try_clone()?;
         let mut command = if has_setpriv() {
             let mut command = Command::new("setpriv");
-            command.args(["--pdeathsig", "TERM", "--"]).arg(&self.path);
+            let signal = match self.when_orphaned {
+                WhenOrphaned::Kill => "KILL",
+                WhenOrphaned::Terminate => "TERM",
+            };
+            command.args(["--pdeathsig", signal, "--"]).arg(&self.path);
             command
         } else {
             Command::new(&self.path)
