@@ -6,7 +6,7 @@ use sentinel::{Deadline, Script};
 use crate::script::script;
 use crate::{Reservation, ReservationId, SaleId, ShopperId, Stock, StockError};
 
-static FIND: Script = script!(reads "find.lua");
+static FIND: Script = script!("find.lua");
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use crate::answer::{Fields, Malformed};
 use crate::script::script;
 use crate::{Definition, SaleId, Sku, Stock, StockError};
 
-static VIEW: Script = script!(reads "view.lua");
+static VIEW: Script = script!("view.lua");
 
 /// A sale at one instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
