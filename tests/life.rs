@@ -2,6 +2,7 @@
 
 use ledger::CONFIRM_DEADLINE;
 use reqwest::Method;
+use sale::ReservationState as State;
 use sale::{BeginOutcome, Definition, ReservationId};
 
 use crate::shop::{Answer, Shop, Shopper, open_sale, units};
@@ -27,16 +28,6 @@ const EXPECTED: [(State, [&str; 4]); 6] = [
         ["409 order-cancelled", "200 cancelled", "409 order-cancelled", "409 order-cancelled"],
     ),
 ];
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Held,
-    Confirming,
-    Ordered,
-    Released,
-    Expired,
-    Cancelled,
-}
 
 /// Brings a new reservation into a state.
 async fn reach(state: State, shop: &Shop, name: &str) -> (Shopper, String) {

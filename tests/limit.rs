@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use ledger::RecordOutcome;
-use rand::random;
-use sale::{Definition, Reservation, ReservationId, ReservationState, Sku};
+use sale::{Definition, Reservation};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
+use crate::settle::reservation;
 use crate::shop::{Answer, open_sale, units};
 use crate::system::{ledger, soon};
 
@@ -82,17 +82,10 @@ async fn the_ledger_refuses_an_order_beyond_the_limit_that_redis_has_forgotten_a
     let ann = shop.shopper("ann");
     let id = shop.hold(&ann, "wish").await;
     let forgotten = Reservation {
-        id: ReservationId::from_bytes(random()),
         sale: shop.sale.clone(),
-        sku: Sku::parse("unit").unwrap(),
         shopper: shop.shopper_id("ann"),
-        units: vec![50],
-        state: ReservationState::Confirming,
-        expires_at: Timestamp::now(),
-        price_minor: 1,
-        currency: "EUR".to_owned(),
         limit_per_shopper: 1,
-        epoch: 1,
+        ..reservation(50)
     };
     let recorded = ledger(&shop.running).record(&forgotten, Timestamp::now(), soon()).await.unwrap();
     assert!(matches!(recorded, RecordOutcome::Recorded(_)));

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use edge::PROBLEMS;
 use ledger::CONFIRM_DEADLINE;
 use reqwest::{Method, RequestBuilder};
-use sale::{Definition, Reservation, ReservationId, ReservationState, ShopperId, Sku};
+use sale::{Definition, Reservation, ReservationId};
 use serde_json::json;
 use spillway::ExtraFunction;
 use tokio::net::TcpListener;
 
 use crate::ledger_proxy::{LedgerProxy, Trap};
+use crate::settle::reservation;
 use crate::shop::{Answer, open_sale, open_sale_in, send, units};
 use crate::system::{command, eventually, ledger, private, redis, soon, stock};
 
@@ -123,19 +124,7 @@ async fn whatever_a_reservation_can_have_become(met: &mut Met) {
     let last = open_sale(units(1)).await;
     let ben = last.shopper("ben");
     let id = last.hold(&ben, "k").await;
-    let thief = Reservation {
-        id: ReservationId::from_bytes(rand::random()),
-        sale: last.sale.clone(),
-        sku: Sku::parse("unit").unwrap(),
-        shopper: ShopperId::from_bytes(rand::random()),
-        units: vec![1],
-        state: ReservationState::Confirming,
-        expires_at: jiff::Timestamp::now(),
-        price_minor: 1,
-        currency: "EUR".to_owned(),
-        limit_per_shopper: 1,
-        epoch: 1,
-    };
+    let thief = Reservation { sale: last.sale.clone(), ..reservation(1) };
     ledger(&last.running).record(&thief, jiff::Timestamp::now(), soon()).await.unwrap();
     met.add(&last.confirm(&ben, &id).await);
 }

@@ -11,7 +11,7 @@ use crate::shop::{new_sale_id, open_sale, units};
 use crate::system::{eventually, ledger, shared, soon, stock};
 
 /// A confirming reservation of one unit, which only the ledger will hear of.
-fn reservation(unit: u32) -> Reservation {
+pub(crate) fn reservation(unit: u32) -> Reservation {
     Reservation {
         id: ReservationId::from_bytes(rand::random()),
         sale: new_sale_id(),

@@ -13,7 +13,7 @@ use crate::running::Running;
 
 /// Builds every binary, with cargo's own progress. The whole workspace, because each selection of
 /// packages would be compiled with features of its own.
-pub fn build_functions() -> Result<()> {
+pub(crate) fn build_functions() -> Result<()> {
     let mut cargo = Command::new("cargo");
     cargo.args(["build", "--release", "--quiet", "--workspace", "--bins"]).current_dir(checkout());
     let status = cargo.status().context("cannot run cargo; install Rust with rustup")?;

@@ -40,10 +40,10 @@ mod visit;
 
 pub use arrivals::{Plan, Spacing};
 pub use down::down;
-pub use functions::{ExtraFunction, build_functions};
+pub use functions::ExtraFunction;
 pub use merchant::Merchant;
 pub use merchant_answers::{OrderAnswer, OrdersPage, Report, SaleAnswer};
-pub use process::{is_alive, signal};
+pub use process::signal;
 pub use running::{Part, Running, RunningArguments};
 pub use rush::{Rush, RushArguments};
 pub use rustix::process::Signal;

@@ -154,7 +154,7 @@ pub fn signal(pid: u32, signal: Signal) {
 
 /// Whether a process of this id exists.
 #[must_use]
-pub fn is_alive(pid: u32) -> bool {
+pub(crate) fn is_alive(pid: u32) -> bool {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
     pid.is_some_and(|pid| rustix::process::test_kill_process(pid).is_ok())
 }
