@@ -91,7 +91,9 @@ impl Client {
         Status::new(self.present().as_deref(), &self.0.past)
     }
 
-    pub(crate) fn config(&self) -> &Config {
+    /// What it was told.
+    #[must_use]
+    pub fn config(&self) -> &Config {
         &self.0.config
     }
 
