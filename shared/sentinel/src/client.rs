@@ -11,10 +11,11 @@ use crate::call::{Call, Durability, Idempotency, Reply};
 use crate::classify::{Failure, Remedy, ambiguous, classify};
 use crate::config::{Config, ConfigError};
 use crate::discovery::Search;
+use crate::endpoint::Endpoint;
 use crate::group::Acknowledgement;
 use crate::handshake::Refusal;
 use crate::pace::{Pace, between};
-use crate::replication::Continuity;
+use crate::replication::{Continuity, Position};
 use crate::script::Invocation;
 use crate::session::Session;
 use crate::status::{Past, Status};
@@ -49,6 +50,8 @@ struct Inner {
 struct Reconnect {
     search: Search,
     pace: Pace,
+    /// The master before, and where its history was last seen.
+    before: Option<(Endpoint, Position)>,
 }
 
 /// What is sent: a script, or a command.
@@ -79,10 +82,9 @@ impl Client {
     /// Closes the connection; the next call opens another one. For a process that is about to be copied or
     /// put to sleep.
     pub async fn close(&self) {
-        self.0.reconnect.lock().await.search.rest();
-        if let Some(session) = self.present() {
-            session.bury();
-        }
+        let mut reconnect = self.0.reconnect.lock().await;
+        reconnect.search.rest();
+        self.leave(&mut reconnect);
     }
 
     /// Where this client stands, without asking anyone.
@@ -98,7 +100,7 @@ impl Client {
     }
 
     /// The sentinels that this client asks: the configured ones, and those it has learned of.
-    pub(crate) async fn sentinels(&self, deadline: Deadline) -> Vec<crate::Endpoint> {
+    pub async fn sentinels(&self, deadline: Deadline) -> Vec<Endpoint> {
         let config = self.config();
         let reconnect = deadline.bound(self.0.reconnect.lock()).await;
         reconnect.map_or_else(|| config.sentinels.clone(), |reconnect| reconnect.search.sentinels(config))
@@ -216,7 +218,8 @@ impl Client {
         }
         reconnect.pace.wait(deadline).await?;
         let generation = self.0.attempts.fetch_add(1, Ordering::AcqRel) + 1;
-        match self.open(&mut reconnect.search, generation, deadline).await {
+        self.leave(&mut reconnect);
+        match self.open(&mut reconnect, generation, deadline).await {
             Ok(session) => {
                 reconnect.pace.succeeded();
                 reconnect.search.rest();
@@ -235,20 +238,20 @@ impl Client {
     /// One attempt: asks the sentinels, connects, verifies, compares the history with the one before.
     async fn open(
         &self,
-        search: &mut Search,
+        reconnect: &mut Reconnect,
         generation: u64,
         deadline: Deadline,
     ) -> Result<Session, Refusal> {
         let config = &self.0.config;
-        let before = self.latest();
-        let found = search.find_master(config, deadline).await?;
-        let is_moved = before.as_ref().is_some_and(|before| before.master != found.master);
+        let found = reconnect.search.find_master(config, deadline).await?;
+        let before = reconnect.before.as_ref();
+        let is_moved = before.is_some_and(|(master, _)| *master != found.master);
         if is_moved && !config.timings.reconnect_spread.is_zero() {
             let spread = between(Duration::ZERO, config.timings.reconnect_spread);
             tokio::time::sleep(spread.min(deadline.remaining())).await;
         }
-        let before = before.map(|before| before.position());
-        let session = Session::open(config, found, generation, before.as_ref(), deadline).await?;
+        let before = before.map(|(_, position)| position);
+        let session = Session::open(config, found, generation, before, deadline).await?;
         self.0.past.note(session.continuity);
         let (master, lineage) = (&session.master, session.lineage.as_str());
         match session.continuity {
@@ -265,13 +268,18 @@ impl Client {
         Ok(session)
     }
 
-    /// The connection that there was last, dead or not.
-    fn latest(&self) -> Option<Arc<Session>> {
-        self.0.session.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Closes the connection that there was, and notes where its history was last seen.
+    fn leave(&self, reconnect: &mut Reconnect) {
+        let session = self.0.session.write().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(session) = session {
+            session.bury();
+            reconnect.before = Some((session.master.clone(), session.position()));
+        }
     }
 
     fn present(&self) -> Option<Arc<Session>> {
-        self.latest().filter(|session| !session.is_dead())
+        let session = self.0.session.read().unwrap_or_else(PoisonError::into_inner);
+        session.as_ref().filter(|session| !session.is_dead()).cloned()
     }
 
     /// A master without replicas gets them within some tens of milliseconds after a failover.

@@ -261,7 +261,9 @@ async fn query(
         id: id.unwrap_or_else(|| endpoint.to_string()),
         master,
         config_epoch: number_of(&instance, "config-epoch"),
-        electorate: usize::try_from(number_of(&instance, "num-other-sentinels")).unwrap_or(0) + 1,
+        electorate: usize::try_from(number_of(&instance, "num-other-sentinels"))
+            .unwrap_or(0)
+            .saturating_add(1),
         others: others.iter().filter_map(other).collect(),
     })
 }

@@ -141,7 +141,7 @@ impl Client {
 }
 
 /// `slave0:ip=10.0.0.2,port=6379,state=online,offset=1865,lag=0`.
-fn read_replicas(info: &str, master_offset: u64) -> Vec<ReplicaView> {
+pub(crate) fn read_replicas(info: &str, master_offset: u64) -> Vec<ReplicaView> {
     let read = |line: &str| {
         let (name, fields) = line.trim().split_once(':')?;
         let number = name.strip_prefix("slave")?;
@@ -199,7 +199,7 @@ async fn ask(config: &Config, endpoint: &Endpoint) -> Result<SentinelTold, Error
         config_epoch: number_of(&instance, "config-epoch"),
         flags: flags_of(&instance),
         quorum: number_of(&instance, "quorum"),
-        sentinels: number_of(&instance, "num-other-sentinels") + 1,
+        sentinels: number_of(&instance, "num-other-sentinels").saturating_add(1),
         replicas: replicas
             .iter()
             .filter_map(|replica| Some((endpoint_of(replica)?, flags_of(replica))))
