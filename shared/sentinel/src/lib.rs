@@ -50,6 +50,24 @@ mod group;
 mod handshake;
 mod script;
 mod session;
+#[cfg(feature = "testkit")]
+pub mod testkit;
+#[cfg(feature = "testkit")]
+mod testkit_answers;
+#[cfg(feature = "testkit")]
+mod testkit_cluster;
+#[cfg(feature = "testkit")]
+mod testkit_fake;
+#[cfg(feature = "testkit")]
+mod testkit_history;
+#[cfg(feature = "testkit")]
+mod testkit_options;
+#[cfg(feature = "testkit")]
+mod testkit_orders;
+#[cfg(feature = "testkit")]
+mod testkit_process;
+#[cfg(feature = "testkit")]
+mod testkit_proxy;
 mod value;
 
 pub use call::{Call, Durability, Idempotency, Reply};
