@@ -69,6 +69,24 @@ mod script;
 mod sentinel_answer;
 mod session;
 mod status;
+#[cfg(feature = "testkit")]
+pub mod testkit;
+#[cfg(feature = "testkit")]
+mod testkit_answers;
+#[cfg(feature = "testkit")]
+mod testkit_cluster;
+#[cfg(feature = "testkit")]
+mod testkit_fake;
+#[cfg(feature = "testkit")]
+mod testkit_history;
+#[cfg(feature = "testkit")]
+mod testkit_options;
+#[cfg(feature = "testkit")]
+mod testkit_orders;
+#[cfg(feature = "testkit")]
+mod testkit_process;
+#[cfg(feature = "testkit")]
+mod testkit_proxy;
 mod timings;
 mod tls;
 mod topology;
