@@ -147,15 +147,15 @@ impl Client {
             if is_ambiguous {
                 doubt = Some(failure.error);
             }
-            tokio::time::sleep(self.backoff(failure.remedy)).await;
+            if failure.remedy != Remedy::Connect {
+                tokio::time::sleep(self.backoff(failure.remedy)).await;
+            }
         }
     }
 
     async fn attempt(&self, request: &Request<'_>, call: &Call) -> Result<Reply, Failure> {
-        let session = self
-            .session(call.deadline)
-            .await
-            .map_err(|error| Failure { error, remedy: Remedy::Reconnect })?;
+        let session =
+            self.session(call.deadline).await.map_err(|error| Failure { error, remedy: Remedy::Connect })?;
         let first = match request {
             Request::Script(invocation) => invocation.by_sha(),
             Request::Command(command) => command.clone(),

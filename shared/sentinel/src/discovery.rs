@@ -30,6 +30,8 @@ const KEPT_MAX: Duration = Duration::from_secs(1);
 pub(crate) struct Found {
     /// What is to be dialled.
     pub(crate) master: Endpoint,
+    /// What the sentinels say.
+    pub(crate) named: Endpoint,
     pub(crate) config_epoch: u64,
 }
 
@@ -39,7 +41,7 @@ pub(crate) struct Search {
     /// Beyond the configured ones.
     learned: Vec<Endpoint>,
     learned_at: Option<Instant>,
-    kept: HashMap<Endpoint, Wire>,
+    kept: HashMap<Endpoint, Kept>,
     kept_at: Option<Instant>,
 }
 
@@ -60,8 +62,8 @@ impl Search {
         let mut tally = Tally::default();
         let mut found = None;
         while let Some(Some((endpoint, answer))) = deadline.bound(asked.next()).await {
-            if let Some(wire) = tally.count(endpoint.clone(), answer) {
-                self.kept.insert(endpoint, wire);
+            if let Some(kept) = tally.count(endpoint.clone(), answer) {
+                self.kept.insert(endpoint, kept);
             }
             found = tally.agreed(config);
             if found.is_some() {
@@ -77,7 +79,7 @@ impl Search {
         let (named, config_epoch) = found.map_or_else(|| tally.without_agreement(config), Ok)?;
         let master = config.nat_map.dialled(&named);
         let master = master.ok_or_else(|| Error::Config(format!("`nat_map` has no entry for {named}")))?;
-        Ok(Found { master, config_epoch })
+        Ok(Found { master, named, config_epoch })
     }
 
     /// Closes the connections to the sentinels.
@@ -92,6 +94,12 @@ impl Search {
     }
 }
 
+/// A connection to a sentinel, and what it said on it last.
+struct Kept {
+    wire: Wire,
+    told: Told,
+}
+
 /// What the sentinels have said so far.
 #[derive(Default)]
 struct Tally {
@@ -102,11 +110,11 @@ struct Tally {
 
 impl Tally {
     /// Counts an answer; gives back the connection that it came on.
-    fn count(&mut self, endpoint: Endpoint, answer: Result<(Told, Wire), Error>) -> Option<Wire> {
+    fn count(&mut self, endpoint: Endpoint, answer: Result<Kept, Error>) -> Option<Kept> {
         match answer {
-            Ok((told, wire)) => {
-                self.told.push((endpoint, told));
-                return Some(wire);
+            Ok(kept) => {
+                self.told.push((endpoint, kept.told.clone()));
+                return Some(kept);
             }
             Err(error @ Error::Config(_)) => self.misconfigured = Some(error),
             Err(error) => self.failures.push(error.to_string()),
@@ -193,22 +201,47 @@ impl Tally {
 async fn ask(
     config: &Config,
     endpoint: Endpoint,
-    kept: Option<Wire>,
+    kept: Option<Kept>,
     is_refresh: bool,
-) -> (Endpoint, Result<(Told, Wire), Error>) {
+) -> (Endpoint, Result<Kept, Error>) {
     let answer = async {
-        if let Some(wire) = kept
-            && let Ok(told) = query(config, &endpoint, &wire, false, is_refresh).await
-        {
-            return Ok((told, wire));
+        if let Some(kept) = kept {
+            // A whole fleet asks in this way while a master is being replaced: one short question.
+            match name_master(config, &endpoint, &kept.wire).await {
+                Ok(master) if master == kept.told.master && !is_refresh => return Ok(kept),
+                Ok(_) => {
+                    let told = query(config, &endpoint, &kept.wire, false, is_refresh).await?;
+                    return Ok(Kept { told, ..kept });
+                }
+                // It was closed meanwhile.
+                Err(_) => {}
+            }
         }
         let wire = dial_sentinel(config, &endpoint).await?;
         let told = query(config, &endpoint, &wire, true, is_refresh).await?;
-        Ok((told, wire))
+        Ok(Kept { wire, told })
     };
     let answer = Deadline::after(config.timings.ask).bound(answer).await;
     let answer = answer.unwrap_or_else(|| Err(Error::Unavailable(format!("{endpoint} timed out"))));
     (endpoint, answer)
+}
+
+async fn name_master(config: &Config, endpoint: &Endpoint, wire: &Wire) -> Result<Option<Endpoint>, Error> {
+    let question = sentinel_command("get-master-addr-by-name", Some(&config.master_name));
+    let answers = wire.send(std::slice::from_ref(&question)).await;
+    let answer = answers.map_err(|error| explain(endpoint, &error))?.into_iter().next();
+    read_master(endpoint, answer)
+}
+
+/// The master that a sentinel names; `None` where it knows none of that name.
+fn read_master(endpoint: &Endpoint, answer: Option<Value>) -> Result<Option<Endpoint>, Error> {
+    match answer {
+        Some(Value::ServerError(error)) => Err(explain(endpoint, &error.into())),
+        Some(Value::Nil) | None => Ok(None),
+        Some(value) => read_endpoint(value)
+            .map(Some)
+            .ok_or_else(|| Error::Unavailable(format!("sentinel {endpoint} gave an address that is none"))),
+    }
 }
 
 /// A new connection to a sentinel; nothing has been sent on it, not even AUTH.
@@ -246,13 +279,7 @@ async fn query(
             return Err(explain(endpoint, &error.into()));
         }
     }
-    let master = match answers.next() {
-        Some(Value::ServerError(error)) => return Err(explain(endpoint, &error.into())),
-        Some(Value::Nil) | None => None,
-        Some(value) => Some(read_endpoint(value).ok_or_else(|| {
-            Error::Unavailable(format!("sentinel {endpoint} gave an address that is none"))
-        })?),
-    };
+    let master = read_master(endpoint, answers.next())?;
     let instance = answers.next().and_then(read_instance).unwrap_or_default();
     let id = answers.next().and_then(|id| redis::from_redis_value(id).ok());
     let others = answers.next().map(read_instances).unwrap_or_default();

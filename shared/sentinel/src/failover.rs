@@ -1,10 +1,12 @@
 //! A planned failover that loses nothing.
 //!
-//! `SENTINEL FAILOVER` by itself loses what the old master acknowledges until it is demoted, for about a
-//! second, even what a replica has acknowledged: the replica that was not chosen still follows the old
-//! master. So writes are paused first, until every replica has everything, and stay paused until the old
-//! master is none any more. Callers wait meanwhile, and repeat what they sent.
+//! `SENTINEL FAILOVER` by itself loses what the old master acknowledges until its replicas have left it, even
+//! what a replica has acknowledged: the one that was not chosen still follows the old master for about a
+//! second, and the sentinels let the old master be one for ten. So writes are paused first, until every
+//! replica has everything, and stay paused until there is a new master, which the old one is then told to
+//! follow. Callers wait meanwhile, and repeat what they sent.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use redis::{Cmd, Value};
@@ -13,18 +15,19 @@ use crate::client::Client;
 use crate::discovery::{dial_sentinel, explain, sentinel_command};
 use crate::endpoint::Endpoint;
 use crate::replication::field;
+use crate::session::Session;
 use crate::topology::Topology;
 use crate::wire::{Dial, Wire, auth};
 use crate::{Deadline, Error};
 
-/// How long the old master pauses writes if nobody says so again: it must outlast a failover whose starter
-/// has died.
+/// How long the old master pauses writes, should nobody make it a replica before: longer than a failover
+/// takes, and than the sentinels let it be a master.
 const PAUSE: Duration = Duration::from_secs(15);
 
 /// Until every replica has everything; callers wait meanwhile.
 const CATCH_UP: Duration = Duration::from_secs(2);
 
-/// Until the old master is none any more, and a new one answers.
+/// Until the sentinels have made another one the master, and it answers.
 const SWITCH: Duration = Duration::from_secs(12);
 
 const POLL: Duration = Duration::from_millis(10);
@@ -43,7 +46,7 @@ pub struct Failover {
 
 impl Client {
     /// Has the sentinels replace the master, without losing anything that was acknowledged. Takes a user
-    /// that may run `CLIENT PAUSE` and `INFO` on every data node, and `SENTINEL FAILOVER` on a sentinel.
+    /// that may run `CLIENT PAUSE`, `INFO` and `REPLICAOF` on the data nodes, and `SENTINEL FAILOVER`.
     ///
     /// On an error before the sentinels were told, nothing has happened and writes go on. Afterwards the
     /// sentinels go on by themselves; writes on the old master stay paused for at most 15 s.
@@ -72,9 +75,10 @@ impl Client {
             let _ = answer(&master, client_command(&["UNPAUSE"])).await;
             return Err(error);
         }
-        keep_paused_until_demoted(&master, deadline).await?;
-        let to = self.await_other_than(&from, deadline).await?;
-        Ok(Failover { from, to, gap: began.elapsed() })
+        let session = self.await_other_than(&from, deadline).await?;
+        let gap = began.elapsed();
+        demote(&master, &session.named, deadline).await;
+        Ok(Failover { from, to: session.master.clone(), gap })
     }
 
     /// A connection to a data node, whatever its role.
@@ -94,10 +98,10 @@ impl Client {
         Ok(wire)
     }
 
-    async fn await_other_than(&self, old: &Endpoint, deadline: Deadline) -> Result<Endpoint, Error> {
+    async fn await_other_than(&self, old: &Endpoint, deadline: Deadline) -> Result<Arc<Session>, Error> {
         loop {
             match self.session(deadline).await {
-                Ok(session) if session.master != *old => return Ok(session.master.clone()),
+                Ok(session) if session.master != *old => return Ok(session),
                 Ok(session) => session.bury(),
                 Err(error) if deadline.is_over() => return Err(error),
                 Err(_) => {}
@@ -159,24 +163,15 @@ async fn start(client: &Client, sentinel: &Endpoint, wire: &Wire) -> Result<(), 
     Ok(())
 }
 
-/// Says again and again that writes are paused, until the node is demoted or closes the connection, as it
-/// does when it is demoted.
-async fn keep_paused_until_demoted(master: &Wire, deadline: Deadline) -> Result<(), Error> {
-    let mut said = Instant::now();
-    while let Ok(info) = info(master).await {
-        if field(&info, "role") != Some("master") {
-            return Ok(());
-        }
-        if deadline.is_over() {
-            return Err(Error::Unavailable("the old master was not demoted in time".to_owned()));
-        }
-        if said.elapsed() > PAUSE / 3 {
-            said = Instant::now();
-            pause(master).await?;
-        }
-        tokio::time::sleep(POLL).await;
+/// Has the old master follow the new one. Should it not listen, the sentinels tell it some seconds later, and
+/// until then it pauses.
+async fn demote(master: &Wire, to: &Endpoint, deadline: Deadline) {
+    let mut follow = redis::cmd("REPLICAOF");
+    follow.arg(&to.host).arg(to.port);
+    match deadline.bound(answer(master, follow)).await {
+        Some(Ok(_)) => {}
+        failed => tracing::warn!(?failed, "the old master was not told to follow the new one"),
     }
-    Ok(())
 }
 
 async fn offset(node: &Wire, name: &str) -> Result<u64, Error> {

@@ -81,8 +81,8 @@ impl Group {
             },
         };
         if deadline.remaining() < acknowledgement.timeout + ROUND_TRIP_MAX {
-            // Leading now would have the whole batch end by this one's deadline.
-            return Err(Failure { error: Error::DeadlineExceeded, remedy: Remedy::None });
+            // Leading now would have the whole batch end by this attempt's deadline. Nothing was sent.
+            return Err(Failure { error: Error::DeadlineExceeded, remedy: Remedy::Connect });
         }
         let batch = self.next_batch();
         let answer = lead(session, batch, acknowledgement, deadline).await;

@@ -6,32 +6,34 @@ use crate::handshake::Refusal;
 use crate::timings::Timings;
 use crate::{Deadline, Error};
 
-/// The pace of attempts, given by how the last one failed.
+/// After the loss of a master: it may have been replaced long ago, and the next answer tells.
+const FIRST_LOOKS: Duration = Duration::from_millis(200);
+
+/// What a failover takes beyond `down_after`, with room.
+const FAILOVER: Duration = Duration::from_secs(3);
+
+/// The pace of attempts, given by how the last one failed, and for how long they have been failing.
 #[derive(Default)]
 pub(crate) struct Pace {
-    not_before: Option<Instant>,
+    /// How the last attempt failed, and when the next one is due.
+    failed: Option<(Error, Instant)>,
+    failing_since: Option<Instant>,
     /// Attempts in a row that the server turned away.
     crowded: u32,
-    /// What repeating does not help against; told to everyone until the next attempt is due.
-    misconfigured: Option<Error>,
 }
 
 impl Pace {
-    /// Waits until an attempt is due.
+    /// Waits until an attempt is due, or tells how the last one failed: at once where repeating does not
+    /// help, and where the deadline comes first.
     pub(crate) async fn wait(&self, deadline: Deadline) -> Result<(), Error> {
-        let Some(not_before) = self.not_before.filter(|instant| *instant > Instant::now()) else {
+        let Some((last, not_before)) = self.failed.as_ref().filter(|(_, due)| *due > Instant::now()) else {
             return Ok(());
         };
-        if let Some(error) = &self.misconfigured {
-            return Err(error.clone());
+        if matches!(last, Error::Config(_)) {
+            return Err(last.clone());
         }
-        if not_before >= deadline.instant() {
-            return Err(Error::Unavailable(
-                "the next attempt to connect is due after the deadline".to_owned(),
-            ));
-        }
-        tokio::time::sleep_until(not_before.into()).await;
-        Ok(())
+        tokio::time::sleep_until((*not_before).min(deadline.instant()).into()).await;
+        if *not_before < deadline.instant() { Ok(()) } else { Err(last.clone()) }
     }
 
     pub(crate) fn succeeded(&mut self) {
@@ -45,18 +47,26 @@ impl Pace {
             Refusal::Other(error) => (error, false),
         };
         self.crowded = if is_crowded { self.crowded.saturating_add(1) } else { 0 };
-        self.misconfigured = matches!(error, Error::Config(_)).then(|| error.clone());
-        let pause = if self.misconfigured.is_some() {
+        let failing = self.failing_since.get_or_insert_with(Instant::now).elapsed();
+        let pause = if matches!(error, Error::Config(_)) {
             timings.crowd_backoff_max
         } else if is_crowded {
             let doubled = timings.backoff_min.saturating_mul(1 << self.crowded.min(16));
             part(doubled.min(timings.crowd_backoff_max))
+        } else if is_imminent(failing, timings) {
+            between(timings.backoff_min, timings.backoff_max)
         } else {
-            timings.backoff_min
+            part(timings.calm_backoff_max)
         };
-        self.not_before = Some(Instant::now() + pause);
+        self.failed = Some((error.clone(), Instant::now() + pause));
         error
     }
+}
+
+/// Whether a new master may be there with the next answer.
+fn is_imminent(failing: Duration, timings: &Timings) -> bool {
+    let earliest = timings.down_after;
+    failing < FIRST_LOOKS || (earliest..earliest + FAILOVER).contains(&failing)
 }
 
 /// A random length between these.
@@ -81,7 +91,7 @@ mod tests {
     use super::*;
 
     fn pause(pace: &Pace) -> Duration {
-        pace.not_before.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()))
+        pace.failed.as_ref().map_or(Duration::ZERO, |(_, due)| due.saturating_duration_since(Instant::now()))
     }
 
     #[test]
@@ -93,7 +103,16 @@ mod tests {
         assert!(pause(&pace) > timings.crowd_backoff_max / 3, "{:?}", pause(&pace));
         assert!(pause(&pace) <= timings.crowd_backoff_max);
         let _ = pace.failed(Refusal::Other(Error::Unavailable(String::new())), &timings);
-        assert!(pause(&pace) <= timings.backoff_min, "a master that is only gone is looked for at once");
+        assert!(pause(&pace) <= timings.backoff_max, "a master that is only gone is looked for at once");
+    }
+
+    #[test]
+    fn sentinels_are_asked_often_only_while_a_new_master_may_come_any_moment() {
+        let timings = Timings::default();
+        let is_often = |failing| is_imminent(failing, &timings);
+        let later = timings.down_after + Duration::from_secs(1);
+        assert!(is_often(Duration::ZERO) && is_often(timings.down_after) && is_often(later));
+        assert!(!is_often(timings.down_after / 2) && !is_often(timings.down_after * 10));
     }
 
     #[tokio::test]

@@ -19,6 +19,8 @@ use crate::{Deadline, Error};
 /// One connection to a verified master.
 pub(crate) struct Session {
     pub(crate) master: Endpoint,
+    /// The master as the sentinels name it, before the NAT map.
+    pub(crate) named: Endpoint,
     pub(crate) config_epoch: u64,
     pub(crate) lineage: Lineage,
     /// How it continues the history of the connection before.
@@ -44,7 +46,7 @@ impl Session {
         before: Option<&Position>,
         deadline: Deadline,
     ) -> Result<Self, Refusal> {
-        let Found { master, config_epoch } = found;
+        let Found { master, named, config_epoch } = found;
         let timings = &config.timings;
         let opened = async {
             let wire = Wire::open(Dial {
@@ -63,6 +65,7 @@ impl Session {
         let (wire, replication) = opened.ok_or_else(timed_out)??;
         Ok(Self {
             master,
+            named,
             config_epoch,
             lineage: replication.position.lineage.clone(),
             continuity: replication.continues(before),

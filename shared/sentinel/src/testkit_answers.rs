@@ -1,7 +1,7 @@
 //! What a sentinel and a master answer, for fakes that play them.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::Endpoint;
 use crate::testkit_fake::{Answer, FakeServer};
@@ -33,10 +33,18 @@ impl FakeSentinel {
     /// A sentinel that knows this.
     pub async fn start(knowledge: Knowledge) -> io::Result<Self> {
         let knowledge = Arc::new(Mutex::new(knowledge));
-        let known = knowledge.clone();
-        let answer =
-            move |words: &[String]| as_sentinel(&known.lock().unwrap_or_else(PoisonError::into_inner), words);
-        Ok(Self { server: FakeServer::start(answer).await?, knowledge })
+        let (known, id) = (knowledge.clone(), Arc::new(OnceLock::new()));
+        let own_id = id.clone();
+        let answer = move |words: &[String]| {
+            if words.len() == 2 && words[1].eq_ignore_ascii_case("myid") {
+                return Answer::Text(own_id.get().cloned().unwrap_or_default());
+            }
+            as_sentinel(&known.lock().unwrap_or_else(PoisonError::into_inner), words)
+        };
+        let server = FakeServer::start(answer).await?;
+        // Wherever it is reached, it calls itself by the address at which it listens.
+        id.get_or_init(|| server.endpoint().to_string());
+        Ok(Self { server, knowledge })
     }
 
     /// What it knows from now on.
@@ -72,6 +80,8 @@ pub fn as_sentinel(knowledge: &Knowledge, words: &[String]) -> Answer {
                 "master".to_owned(),
                 "config-epoch".to_owned(),
                 knowledge.config_epoch.to_string(),
+                "num-other-sentinels".to_owned(),
+                knowledge.others.len().to_string(),
             ]),
             None => Answer::Error("ERR No such master with that name".to_owned()),
         },
@@ -92,6 +102,8 @@ fn sentinel(endpoint: &Endpoint) -> Answer {
         endpoint.host.clone(),
         "port".to_owned(),
         endpoint.port.to_string(),
+        "runid".to_owned(),
+        endpoint.to_string(),
         "flags".to_owned(),
         "sentinel".to_owned(),
     ])

@@ -25,8 +25,13 @@ pub struct Timings {
     pub probe: Duration,
     /// Shortest pause between attempts. Default 20 ms.
     pub backoff_min: Duration,
-    /// Longest pause between attempts. Default 80 ms: half of what a client adds to a failover.
+    /// Longest pause between attempts while a new master may come any moment: half of it is what a client
+    /// adds to a failover. Default 80 ms. A fleet of thousands should take a few times as long: each
+    /// attempt is a question to every sentinel.
     pub backoff_max: Duration,
+    /// Longest pause between attempts while no new master can be there yet, because `down_after` is not
+    /// over, or when none has come for long. Default 250 ms.
+    pub calm_backoff_max: Duration,
     /// Longest pause between attempts while the master turns connections away (`maxclients`); the pause
     /// doubles until then. Default 1 s.
     pub crowd_backoff_max: Duration,
@@ -56,6 +61,7 @@ impl Default for Timings {
             probe: ms(100),
             backoff_min: ms(20),
             backoff_max: ms(80),
+            calm_backoff_max: ms(250),
             crowd_backoff_max: seconds(1),
             reconnect_spread: Duration::ZERO,
             sentinel_refresh: seconds(60),
@@ -92,7 +98,8 @@ impl Timings {
         let (backoff, crowd) = (self.backoff_max, self.crowd_backoff_max);
         let pairs = [
             ("backoff_min", self.backoff_min, "backoff_max", backoff),
-            ("backoff_max", backoff, "crowd_backoff_max", crowd),
+            ("backoff_max", backoff, "calm_backoff_max", self.calm_backoff_max),
+            ("calm_backoff_max", self.calm_backoff_max, "crowd_backoff_max", crowd),
             ("crowd_backoff_max", crowd, "the limit of a wait", LONGEST),
             ("reconnect_spread", self.reconnect_spread, "the limit of a wait", LONGEST),
             ("ask", self.ask, "discovery", self.discovery),

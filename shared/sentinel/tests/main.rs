@@ -5,4 +5,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+mod agreement;
+mod calls;
+mod certificates;
 mod kit;
+mod lineage;
+mod planned;
+mod storm;
