@@ -7,6 +7,7 @@
 //! - Whatever is personal is bound to the shopper who has shown who they are.
 
 mod bearer;
+mod cluster;
 mod deadline;
 mod fields;
 mod gate;
@@ -26,6 +27,7 @@ mod serve;
 mod settings;
 mod signing;
 
+pub use cluster::Cluster;
 pub use deadline::Within;
 pub use fields::{FieldFault, invalid_fields};
 pub use guest::{GuestSession, Guests};

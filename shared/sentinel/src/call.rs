@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Deadline, Lineage, Value};
+use crate::{Deadline, Error, Lineage, Value};
 
 /// How a call is to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,4 +61,14 @@ pub struct Reply {
     pub replicas: u64,
     /// The history that the answering server's dataset belongs to.
     pub lineage: Lineage,
+}
+
+impl Reply {
+    /// The answer, where at least this many replicas have acknowledged it.
+    pub fn require(self, required: u64) -> Result<Value, Error> {
+        if self.replicas >= required {
+            return Ok(self.value);
+        }
+        Err(Error::Unreplicated { value: self.value, replicas: self.replicas, required })
+    }
 }
