@@ -170,6 +170,7 @@ impl Cluster {
         }
         let sentinels: Vec<usize> =
             (0..self.options.sentinels).filter(|index| self.is_running(Member::Sentinel(*index))).collect();
+        let running = sentinels.len();
         for index in sentinels {
             let view = self.view(index).await.map_err(|error| error.to_string())?;
             let is = |name: &str, value: String| view.get(name) == Some(&value);
@@ -177,19 +178,28 @@ impl Cluster {
             if !knows_sentinels || !is("flags", "master".to_owned()) {
                 return Err(format!("sentinel {index} sees {view:?}"));
             }
-            let words = ["SENTINEL", "REPLICAS", MASTER_NAME];
-            let replicas =
-                self.command(Member::Sentinel(index), &words).await.map_err(|error| error.to_string())?;
-            let replicas: Vec<_> = items(&replicas).iter().map(fields).collect();
-            let is_well = |replica: &BTreeMap<String, String>| {
-                replica.get("flags").is_some_and(|flags| flags == "slave")
-                    && replica.get("master-link-status").is_some_and(|status| status == "ok")
+            let peers = self.peers(index, "SENTINELS").await?;
+            let replicas = self.peers(index, "REPLICAS").await?;
+            let is = |peer: &BTreeMap<String, String>, name: &str, value: &str| {
+                peer.get(name).is_some_and(|known| known == value)
             };
-            if replicas.iter().filter(|replica| is_well(replica)).count() < self.running_nodes() - 1 {
-                return Err(format!("sentinel {index} sees {replicas:?}"));
+            let is_well =
+                |replica: &&_| is(replica, "flags", "slave") && is(replica, "master-link-status", "ok");
+            let is_met = |peer: &&_| is(peer, "flags", "sentinel");
+            if replicas.iter().filter(is_well).count() < self.running_nodes() - 1
+                || peers.iter().filter(is_met).count() < running - 1
+            {
+                return Err(format!("sentinel {index} sees {replicas:?} and {peers:?}"));
             }
         }
         Ok(master)
+    }
+
+    /// What a sentinel knows of the other sentinels, or of the replicas.
+    async fn peers(&self, sentinel: usize, kind: &str) -> Result<Vec<BTreeMap<String, String>>, String> {
+        let words = ["SENTINEL", kind, MASTER_NAME];
+        let peers = self.command(Member::Sentinel(sentinel), &words).await;
+        Ok(items(&peers.map_err(|error| error.to_string())?).iter().map(fields).collect())
     }
 
     /// Replicas that are online at this node and not behind.
