@@ -31,11 +31,14 @@ async fn a_call_outlasts_a_master_that_loads_its_data_and_else_is_told_that() {
     set(&cluster, master, "key-load-delay", "600").await;
     let load = cluster.command(Member::Node(master), &["DEBUG", "RELOAD"]);
     let calls = async {
-        eventually("the refusal", async || {
-            let told = history.write(&client, Plan { timeout: ms(400), ..Plan::default() }).await;
-            matches!(told, Err(Error::Rejected { code, .. }) if code == "LOADING").then_some(())
+        eventually("the loading", async || {
+            let loading = cluster.field(Member::Node(master), "persistence", "loading").await.unwrap();
+            (loading == "1").then_some(())
         })
         .await;
+        let told = history.write(&client, Plan { timeout: ms(600), ..Plan::default() }).await;
+        let is_told = matches!(&told, Err(Error::Rejected { code, .. }) if code == "LOADING");
+        assert!(is_told, "{told:?}");
         history.write(&client, Plan { timeout: ms(15_000), ..Plan::default() }).await
     };
     let (loaded, told) = tokio::join!(load, calls);
