@@ -20,7 +20,7 @@ const RESUBSCRIBE_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct ClusterConnection {
     #[command(flatten)]
     running: RunningArguments,
-    /// Not the one that `up` has started: the one that the settings of a function name, REDIS_SENTINELS
+    /// Not the one that `up` has started: the one that the settings of a function name, `REDIS_SENTINELS`
     /// and so on, in this command's environment.
     #[arg(long, conflicts_with = "up_json")]
     from_env: bool,

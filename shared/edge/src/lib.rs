@@ -41,4 +41,4 @@ pub use problems::{Kind, PROBLEMS};
 pub use rate_limit::RateLimitHeaders;
 pub use receipt::Receipts;
 pub use serve::{serve, serve_schedule};
-pub use settings::{SETTINGS, Setting, Settings};
+pub use settings::{SETTINGS, Setting, Settings, redis_from_environment};

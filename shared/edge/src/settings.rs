@@ -72,6 +72,13 @@ pub struct Settings {
     pub(crate) stock: Option<Stock>,
 }
 
+/// A connection to Redis as a function would have it, for a command that is given a function's settings.
+pub fn redis_from_environment() -> Result<Client, String> {
+    let mut settings = Settings::from_process();
+    let stock = settings.stock();
+    stock.map(|stock| stock.redis().clone()).ok_or_else(|| settings.faults().unwrap_or_default())
+}
+
 /// Where requests come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Door {
