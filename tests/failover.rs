@@ -7,7 +7,7 @@ use crate::shop::{open_sale_in, send, units};
 use crate::system::{command, eventually, private, redis};
 
 /// The process that is master now.
-fn master(running: &Running) -> Part {
+pub(crate) fn master(running: &Running) -> Part {
     let client = redis(running);
     let address = tokio::task::block_in_place(|| {
         tokio::runtime::Handle::current().block_on(async {
@@ -158,7 +158,8 @@ fn a_port_in_use_is_said_in_one_sentence() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tests/port").into();
-    let options = StackOptions { data, port: Some(port), is_tls: false, settings: Vec::new() };
+    let options =
+        StackOptions { data, port: Some(port), is_tls: false, settings: Vec::new(), notify_url: None };
     let Err(error) = Stack::start(options, Box::new(|_| {})) else { panic!("the port is taken") };
     let expected = format!("port {port}, which the gateway needs, is in use by another process");
     assert_eq!(error.to_string(), expected);

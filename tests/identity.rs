@@ -110,7 +110,7 @@ async fn a_guest_buys_with_the_cookie_of_a_session_and_from_the_site_s_own_pages
 async fn over_tls_the_guest_s_cookie_is_bound_to_the_host_and_buys() {
     let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tests/tls").into();
     let _ = std::fs::remove_dir_all(&data);
-    let options = StackOptions { data, port: None, is_tls: true, settings: Vec::new() };
+    let options = StackOptions { data, port: None, is_tls: true, settings: Vec::new(), notify_url: None };
     let stack = Stack::start(options, Box::new(|_| {})).unwrap();
     let shop = open_sale_in(stack.running().unwrap(), units(5)).await;
     assert!(shop.running.url.starts_with("https://"));

@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+mod acl;
 mod commands;
 mod crash;
 mod doors;
@@ -19,6 +20,8 @@ mod ledger_proxy;
 mod life;
 mod limit;
 mod merchant;
+mod nodes;
+mod notify;
 mod page;
 mod problems;
 mod race;
@@ -27,6 +30,7 @@ mod runtime;
 mod settings;
 mod settle;
 mod shop;
+mod start;
 mod strangers;
 mod system;
 mod throttle;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use ledger::Ledger;
 use sale::{Deadline, Stock};
-use sentinel::{Call, Client, Config, Durability, Idempotency, Value};
-use spillway::{Running, Stack, StackOptions};
+use sentinel::{Call, Client, Durability, Idempotency, Value};
+use spillway::{OPERATOR, Running, Stack, StackOptions};
 
 /// Until something that must happen has happened.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
@@ -15,27 +15,36 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 /// The system that most tests share.
 pub(crate) fn shared() -> Running {
     static STACK: OnceLock<Stack> = OnceLock::new();
-    STACK.get_or_init(|| start("shared")).running().unwrap()
+    STACK.get_or_init(|| start("shared", None)).running().unwrap()
 }
 
 /// A system of this test's own, in an empty folder of this name; dropping it stops it.
 pub(crate) fn private(name: &str) -> Stack {
-    start(name)
+    start(name, None)
 }
 
-fn start(name: &str) -> Stack {
+/// One whose sentinels post their warnings to this address.
+pub(crate) fn private_with_notify(name: &str, url: String) -> Stack {
+    start(name, Some(url))
+}
+
+fn start(name: &str, notify_url: Option<String>) -> Stack {
     let data = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tests")).join(name);
     let _ = std::fs::remove_dir_all(&data);
     // Most tests ask more often in ten seconds than a shopper may; the limit has tests of its own.
     let settings = vec![("RATE_LIMIT_QUOTA".to_owned(), "1000".to_owned())];
-    let options = StackOptions { data, port: None, is_tls: false, settings };
+    let options = StackOptions { data, port: None, is_tls: false, settings, notify_url };
     Stack::start(options, Box::new(|_| {})).unwrap()
 }
 
-/// A connection to the system's Redis.
+/// A connection to the system's Redis that may do everything.
 pub(crate) fn redis(running: &Running) -> Client {
-    let sentinels = running.sentinels.iter().map(|address| address.parse().unwrap()).collect();
-    Client::new(Config::new(sentinels, running.master_name.as_str())).unwrap()
+    redis_as(running, OPERATOR)
+}
+
+/// A connection to the system's Redis as this user.
+pub(crate) fn redis_as(running: &Running, user: &str) -> Client {
+    Client::new(running.connection(user).unwrap()).unwrap()
 }
 
 /// The stock of the system's sales, with the allowance for clocks that its functions have.

@@ -9,7 +9,7 @@ fn root() -> PathBuf {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).canonicalize().unwrap()
 }
 
-fn read(path: impl AsRef<Path>) -> String {
+pub(crate) fn read(path: impl AsRef<Path>) -> String {
     std::fs::read_to_string(root().join(path)).unwrap()
 }
 
@@ -26,7 +26,7 @@ fn crates() -> Vec<PathBuf> {
 }
 
 /// Files of a folder with this ending, relative to the root.
-fn files(folder: impl AsRef<Path>, ending: &str) -> Vec<PathBuf> {
+pub(crate) fn files(folder: impl AsRef<Path>, ending: &str) -> Vec<PathBuf> {
     let folder = folder.as_ref();
     let entries = std::fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap());
     let mut files: Vec<_> = entries
@@ -45,7 +45,7 @@ fn sources() -> Vec<PathBuf> {
     sources
 }
 
-fn names_of(folder: &str) -> BTreeSet<String> {
+pub(crate) fn names_of(folder: &str) -> BTreeSet<String> {
     let folders = crates().into_iter().filter(|path| path.starts_with(folder));
     folders.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
 }

@@ -1,15 +1,15 @@
 //! One question to a Redis, a sentinel or a function, with a timeout: enough to start a stack, before
 //! there is anything that `sentinel` could connect to.
 
-use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use crate::layout::MASTER_NAME;
+use crate::running::OPERATOR;
 
 const TIMEOUT: Duration = Duration::from_millis(300);
-const ANSWER_BYTES_MAX: usize = 1_024;
+const ANSWER_BYTES_MAX: usize = 8_192;
 
 /// The answer to a command as it came; `None` when nothing came in time.
 fn ask(address: SocketAddr, command: &str) -> Option<String> {
@@ -22,9 +22,14 @@ fn ask(address: SocketAddr, command: &str) -> Option<String> {
     String::from_utf8(answer.get(..length)?.to_vec()).ok()
 }
 
-/// Whether a node serves: it listens and has loaded its data.
-pub(crate) fn serves(address: SocketAddr) -> bool {
-    ask(address, "PING").is_some_and(|answer| answer.starts_with("+PONG"))
+/// The same for the operator; empty when nothing came in time.
+fn ask_as_operator(address: SocketAddr, password: &str, command: &str) -> String {
+    ask(address, &format!("AUTH {OPERATOR} {password}\r\n{command}")).unwrap_or_default()
+}
+
+/// Whether a node or a sentinel serves: it lets the operator in and has loaded its data.
+pub(crate) fn serves(address: SocketAddr, password: &str) -> bool {
+    ask_as_operator(address, password, "PING").ends_with("+PONG\r\n")
 }
 
 /// Whether a function answers, and reaches what it needs.
@@ -33,34 +38,42 @@ pub(crate) fn is_ready(address: SocketAddr) -> bool {
     ask(address, &request).is_some_and(|answer| answer.starts_with("HTTP/1.1 200"))
 }
 
-/// The master's port, as most of the sentinels say.
-pub(crate) fn master_port(sentinels: &[SocketAddr]) -> Option<u16> {
-    let question = format!("SENTINEL get-master-addr-by-name {MASTER_NAME}");
-    let mut votes = BTreeMap::new();
-    for port in sentinels.iter().filter_map(|sentinel| port_of(&ask(*sentinel, &question)?)) {
-        *votes.entry(port).or_insert(0) += 1;
-    }
-    votes.into_iter().max_by_key(|(_, count)| *count).map(|(port, _)| port)
-}
-
-/// The port in `*2 $9 127.0.0.1 $5 20001`.
-fn port_of(answer: &str) -> Option<u16> {
-    answer.lines().nth(4)?.trim().parse().ok()
-}
-
-/// Replicas that follow this master and are up to date.
-pub(crate) fn replicas(master: SocketAddr) -> usize {
-    let answer = ask(master, "INFO replication").unwrap_or_default();
+/// Replicas that follow this node and are up to date.
+pub(crate) fn replicas(node: SocketAddr, password: &str) -> usize {
+    let answer = ask_as_operator(node, password, "INFO replication");
     answer.lines().filter(|line| line.starts_with("slave") && line.contains("state=online")).count()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// How often a sentinel looks around, in milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    ping: u32,
+    info: u32,
+    publish: u32,
+}
 
-    #[test]
-    fn the_master_s_port_is_the_last_field_of_the_sentinel_s_answer() {
-        assert_eq!(port_of("*2\r\n$9\r\n127.0.0.1\r\n$5\r\n20001\r\n"), Some(20_001));
-        assert_eq!(port_of("*-1\r\n"), None);
+impl Pace {
+    /// Sentinel's own.
+    pub(crate) const USUAL: Self = Self { ping: 1_000, info: 10_000, publish: 2_000 };
+
+    /// For as long as a sentinel has not met everybody.
+    pub(crate) const HASTY: Self = Self { ping: 100, info: 300, publish: 300 };
+}
+
+/// Sets the sentinels' pace.
+pub(crate) fn set_pace(sentinels: &[SocketAddr], password: &str, pace: Pace) {
+    let Pace { ping, info, publish } = pace;
+    let periods = format!("PING-PERIOD {ping} INFO-PERIOD {info} PUBLISH-PERIOD {publish}");
+    for sentinel in sentinels {
+        ask_as_operator(*sentinel, password, &format!("SENTINEL DEBUG {periods}"));
     }
+}
+
+/// Whether a sentinel has met both replicas and both other sentinels: before that there is no failover.
+pub(crate) fn has_met_all(sentinel: SocketAddr, password: &str) -> bool {
+    let count = |of: &str| {
+        let question = format!("SENTINEL {of} {MASTER_NAME}");
+        ask_as_operator(sentinel, password, &question).matches("\r\nrunid\r\n").count()
+    };
+    count("REPLICAS") == 2 && count("SENTINELS") == 2
 }

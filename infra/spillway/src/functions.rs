@@ -9,7 +9,7 @@ use edge::SETTINGS;
 use crate::kept::{any_free_port, local};
 use crate::layout::{binaries, checkout};
 use crate::process::{Process, Program, WhenOrphaned, await_start};
-use crate::running::Running;
+use crate::running::{FUNCTION, OPERATOR, Running};
 
 /// Builds every binary, with cargo's own progress. The whole workspace, because each selection of
 /// packages would be compiled with features of its own.
@@ -41,7 +41,7 @@ pub(crate) fn function(
     if !path.exists() {
         bail!("{} is not built; run `cargo build --release --workspace --bins`", path.display());
     }
-    let mut environment = settings(running);
+    let mut environment = settings(running, name);
     for (name, value) in more {
         let is_known = name.starts_with("AWS_") || SETTINGS.iter().any(|setting| setting.name == name);
         ensure!(is_known, "no function reads a setting {name}");
@@ -71,15 +71,18 @@ impl Door<'_> {
     }
 }
 
-/// The settings of this system's functions as a file for `cargo lambda watch --env-file`.
+/// The settings of this system's functions as a file for `cargo lambda watch --env-file`. It is one for all
+/// of them, so it names a Redis user who may do what any of them does: on this machine that is the operator.
+/// What each function's own user may not do, the tests find out.
 pub(crate) fn environment_file(running: &Running) -> String {
-    let lines = settings(running).into_iter().map(|(name, value)| format!("{name}=\"{value}\""));
+    let lines = settings(running, OPERATOR).into_iter().map(|(name, value)| format!("{name}=\"{value}\""));
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// What every function of this system is told.
-fn settings(running: &Running) -> Vec<(String, String)> {
-    let settings = [
+/// What a function of this system is told that is this user at the data nodes. One that does not use Redis
+/// has no user there, and no password.
+fn settings(running: &Running, user: &str) -> Vec<(String, String)> {
+    let mut settings = vec![
         ("PUBLIC_URL", running.url.clone()),
         ("REDIS_SENTINELS", running.sentinels.join(",")),
         ("REDIS_MASTER_NAME", running.master_name.clone()),
@@ -94,7 +97,17 @@ fn settings(running: &Running) -> Vec<(String, String)> {
         ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
         ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
     ];
-    settings.map(|(name, value)| (name.to_owned(), value)).to_vec()
+    if let (Ok(password), Ok(at_sentinels)) =
+        (running.redis_password(user), running.sentinel_password(FUNCTION))
+    {
+        settings.extend([
+            ("REDIS_USERNAME", user.to_owned()),
+            ("REDIS_PASSWORD", password.to_owned()),
+            ("SENTINEL_USERNAME", FUNCTION.to_owned()),
+            ("SENTINEL_PASSWORD", at_sentinels.to_owned()),
+        ]);
+    }
+    settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// One more process of a function, beside those of the system; dropping it ends it.

@@ -1,6 +1,7 @@
 //! What a stack chooses once and keeps in its data folder: ports, because sentinels remember addresses,
 //! and secrets, because signatures outlive a restart.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -11,7 +12,7 @@ use rand::RngExt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::layout::{FUNCTIONS, write_private};
+use crate::layout::{FUNCTIONS, template, write_private};
 
 /// Below the ports that systems take for outgoing connections, so that a node which restarts at the
 /// peak finds its own port free.
@@ -36,6 +37,12 @@ pub(crate) struct Secrets {
     pub(crate) shopper_secret: String,
     pub(crate) id_secret: String,
     pub(crate) signing_keys: String,
+    /// Passwords of the users of `infra/redis/users.acl`.
+    #[serde(default)]
+    pub(crate) redis_passwords: BTreeMap<String, String>,
+    /// Passwords of the users of `infra/redis/sentinel-users.acl`.
+    #[serde(default)]
+    pub(crate) sentinel_passwords: BTreeMap<String, String>,
 }
 
 impl Ports {
@@ -73,16 +80,35 @@ impl Ports {
 
 impl Secrets {
     pub(crate) fn keep(data: &Path) -> Result<Self> {
-        keep(&data.join("secrets.json"), || {
+        let path = data.join("secrets.json");
+        let mut secrets: Self = keep(&path, || {
             let secret = || -> Result<String> { Ok(BASE64.encode(&random()?)) };
             Ok(Self {
                 admin_token: BASE64URL_NOPAD.encode(&random()?),
                 shopper_secret: secret()?,
                 id_secret: secret()?,
                 signing_keys: format!("k1:{}", secret()?),
+                redis_passwords: BTreeMap::new(),
+                sentinel_passwords: BTreeMap::new(),
             })
-        })
+        })?;
+        // Also where an earlier start did not know one of the users.
+        give_passwords(&mut secrets.redis_passwords, &template("redis/users.acl")?)?;
+        give_passwords(&mut secrets.sentinel_passwords, &template("redis/sentinel-users.acl")?)?;
+        write_private(&path, &serde_json::to_string_pretty(&secrets)?)?;
+        Ok(secrets)
     }
+}
+
+/// Gives each user who needs a password one, unless there is one already.
+fn give_passwords(passwords: &mut BTreeMap<String, String>, users: &str) -> Result<()> {
+    let user = |line: &str| Some(line.strip_prefix("user ")?.split_once(" on {{passwords}}")?.0.to_owned());
+    for user in users.lines().filter_map(user) {
+        if let Entry::Vacant(vacant) = passwords.entry(user) {
+            vacant.insert(BASE64URL_NOPAD.encode(&random()?));
+        }
+    }
+    Ok(())
 }
 
 fn random() -> Result<[u8; 32]> {
@@ -119,8 +145,8 @@ fn free_port(taken: &mut BTreeSet<u16>) -> Result<u16> {
     bail!("no free port between {} and {} was found", PORTS.start, PORTS.end)
 }
 
-/// A port that nobody listens on now.
-pub(crate) fn any_free_port() -> Result<u16> {
+/// A port that nobody listens on now, and that no outgoing connection is given.
+pub fn any_free_port() -> Result<u16> {
     free_port(&mut BTreeSet::new())
 }
 

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 pub(crate) const FUNCTIONS: [&str; 7] =
     ["session", "page", "reserve", "confirm", "admin", "sweep", "monitor"];
 
-/// The name under which the sentinels know the master; `infra/redis/sentinel.conf` says the same.
+/// The name under which the sentinels know the master; `infra/redis/start` says the same.
 pub(crate) const MASTER_NAME: &str = "spillway";
 
 /// Root of the checkout that this program was built from.
@@ -32,9 +32,15 @@ pub(crate) fn binaries() -> Result<PathBuf> {
     Ok(if is_test { folder.parent().unwrap_or(folder) } else { folder }.to_owned())
 }
 
+/// A file of the checkout.
+#[must_use]
+pub(crate) fn in_checkout(name: &str) -> PathBuf {
+    checkout().join(name)
+}
+
 /// The text of a file under `infra/`.
 pub(crate) fn template(name: &str) -> Result<String> {
-    let path = checkout().join("infra").join(name);
+    let path = in_checkout("infra").join(name);
     std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
 }
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use sentinel::{Call, Client, Config, Deadline, Durability, Idempotency, Value};
+use sentinel::{Call, Client, Deadline, Durability, Idempotency, Value};
 
-use crate::running::Running;
+use crate::running::{OPERATOR, Running};
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -21,8 +21,7 @@ const NOT_DATA: [&str; 6] = [
 
 /// Bytes that keys and values take, with everything that Redis keeps about them.
 pub(crate) async fn data_bytes(running: &Running) -> Result<u64> {
-    let sentinels = running.sentinels.iter().map(|address| address.parse()).collect::<Result<_, _>>()?;
-    let client = Client::new(Config::new(sentinels, running.master_name.as_str()))?;
+    let client = Client::new(running.connection(OPERATOR)?)?;
     let call = Call {
         deadline: Deadline::after(TIMEOUT),
         idempotency: Idempotency::ReadOnly,

@@ -1,68 +1,79 @@
-//! The Redis nodes and their sentinels: configuration from `infra/redis/`, started so that no node comes
-//! back as a master which the sentinels have replaced.
+//! The Redis nodes and their sentinels: `infra/redis/start` told what it needs. What a node is to be when it
+//! comes up, that script decides, here as in production.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use crate::ask::master_port;
-use crate::kept::{Ports, local};
-use crate::layout::{MASTER_NAME, make_folder, template};
+use crate::kept::{Ports, Secrets, local};
+use crate::layout::{in_checkout, write_private};
 use crate::process::{Program, WhenOrphaned};
 
-/// Sentinels that must agree that the master is gone: the majority.
-const QUORUM: usize = 2;
-
-/// A data node. What it is, master or replica, the sentinels say; before there are any it is a replica
-/// of the first node.
-pub(crate) fn redis(data: &Path, ports: &Ports, index: usize) -> Result<Program> {
-    let port = ports.redis[index];
-    let folder = data.join(format!("redis-{}", index + 1));
-    make_folder(&folder)?;
-    let mut text = template("redis/redis.conf")?;
-    write!(text, "\nport {port}\ndir {}\n", quoted(&folder))?;
-    let master = master_port(&ports.sentinels.map(local)).unwrap_or(ports.redis[0]);
-    if master != port {
-        writeln!(text, "replicaof 127.0.0.1 {master}")?;
-    }
-    // A failover rewrites this file, so it is made anew at each start.
-    let configuration = folder.join("redis.conf");
-    std::fs::write(&configuration, text)
-        .with_context(|| format!("cannot write {}", configuration.display()))?;
-    Ok(redis_server(configuration, vec![], data, &format!("redis-{}", index + 1)))
+/// The servers of one stack.
+#[derive(Debug)]
+pub(crate) struct Nodes {
+    data: PathBuf,
+    ports: Ports,
+    secrets: PathBuf,
+    notify_url: Option<String>,
 }
 
-/// A sentinel. Its file is its memory: it is written once, and then by the sentinel itself.
-pub(crate) fn sentinel(data: &Path, ports: &Ports, index: usize) -> Result<Program> {
-    let folder = data.join(format!("sentinel-{}", index + 1));
-    make_folder(&folder)?;
-    let configuration = folder.join("sentinel.conf");
-    if !configuration.exists() {
-        let head = format!(
-            "port {}\ndir {}\nsentinel monitor {MASTER_NAME} 127.0.0.1 {} {QUORUM}\n\n",
-            ports.sentinels[index],
-            quoted(&folder),
-            ports.redis[0]
-        );
-        std::fs::write(&configuration, head + &template("redis/sentinel.conf")?)
-            .with_context(|| format!("cannot write {}", configuration.display()))?;
+impl Nodes {
+    /// Writes the passwords down for them.
+    pub(crate) fn prepare(
+        data: &Path,
+        ports: &Ports,
+        secrets: &Secrets,
+        notify_url: Option<&str>,
+    ) -> Result<Self> {
+        let path = data.join("redis-secrets");
+        let mut text = String::new();
+        for (server, passwords) in
+            [("redis", &secrets.redis_passwords), ("sentinel", &secrets.sentinel_passwords)]
+        {
+            for (user, password) in passwords {
+                writeln!(text, "{server} {user} {password}")?;
+            }
+        }
+        write_private(&path, &text)?;
+        let notify_url = notify_url.map(str::to_owned);
+        Ok(Self { data: data.to_owned(), ports: ports.clone(), secrets: path, notify_url })
     }
-    Ok(redis_server(configuration, vec!["--sentinel".into()], data, &format!("sentinel-{}", index + 1)))
-}
 
-fn redis_server(configuration: PathBuf, more: Vec<std::ffi::OsString>, data: &Path, name: &str) -> Program {
-    let arguments = std::iter::once(configuration.into_os_string()).chain(more).collect();
-    let log = data.join(format!("logs/{name}.log"));
-    Program {
-        path: "redis-server".into(),
-        arguments,
-        environment: vec![],
-        log,
-        when_orphaned: WhenOrphaned::Kill,
+    /// A data node.
+    pub(crate) fn redis(&self, index: usize) -> Program {
+        let sentinels = self.ports.sentinels.map(|port| local(port).to_string()).join(",");
+        let own = [("SPILLWAY_SENTINELS", sentinels)];
+        self.server("node", format!("redis-{}", index + 1), self.ports.redis[index], own)
     }
-}
 
-fn quoted(path: &Path) -> String {
-    format!("\"{}\"", path.display())
+    /// A sentinel.
+    pub(crate) fn sentinel(&self, index: usize) -> Program {
+        let own = [("SPILLWAY_FIRST_MASTER", local(self.ports.redis[0]).to_string())];
+        let name = format!("sentinel-{}", index + 1);
+        let mut program = self.server("sentinel", name, self.ports.sentinels[index], own);
+        let url = self.notify_url.iter().map(|url| ("NOTIFY_WEBHOOK_URL".to_owned(), url.clone()));
+        program.environment.extend(url);
+        program
+    }
+
+    fn server(&self, kind: &str, name: String, port: u16, own: [(&str, String); 1]) -> Program {
+        let address = local(port);
+        let settings = [
+            ("SPILLWAY_HOST", address.ip().to_string()),
+            ("SPILLWAY_BIND", address.ip().to_string()),
+            ("SPILLWAY_PORT", port.to_string()),
+            ("SPILLWAY_DATA", self.data.join(&name).display().to_string()),
+            ("SPILLWAY_SECRETS", self.secrets.display().to_string()),
+        ];
+        let named = |(name, value): (&str, String)| (name.to_owned(), value);
+        Program {
+            path: in_checkout("infra/redis/start"),
+            arguments: vec![kind.into()],
+            environment: settings.into_iter().chain(own).map(named).collect(),
+            log: self.data.join(format!("logs/{name}.log")),
+            when_orphaned: WhenOrphaned::Kill,
+        }
+    }
 }

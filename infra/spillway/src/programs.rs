@@ -12,8 +12,12 @@ struct Needed {
     brew: &'static str,
 }
 
-const NEEDED: [Needed; 2] = [
+const NEEDED: [Needed; 5] = [
     Needed { program: "redis-server", version_argument: "--version", apt: "redis-server", brew: "redis" },
+    // These are for the scripts in `infra/redis/`.
+    Needed { program: "redis-cli", version_argument: "--version", apt: "redis-tools", brew: "redis" },
+    Needed { program: "timeout", version_argument: "--version", apt: "coreutils", brew: "coreutils" },
+    Needed { program: "curl", version_argument: "--version", apt: "curl", brew: "curl" },
     Needed { program: "nginx", version_argument: "-v", apt: "nginx-light", brew: "nginx" },
 ];
 

@@ -1,5 +1,6 @@
 //! What runs here, as `cargo spillway up` wrote it down, and the trust that its address needs.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use sentinel::{Config, Credentials};
 use serde::{Deserialize, Serialize};
 
 use crate::layout::default_data;
@@ -14,6 +16,12 @@ use crate::process::is_alive;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The user of people, and of this command for them: may do everything.
+pub const OPERATOR: &str = "operator";
+
+/// The user of all functions at the sentinels.
+pub(crate) const FUNCTION: &str = "function";
 
 /// Which running system a command speaks to.
 #[derive(Debug, Clone, clap::Args)]
@@ -36,6 +44,10 @@ pub struct Running {
     pub id_secret: String,
     /// Keys of receipts and guests, as the setting `SIGNING_KEYS`.
     pub signing_keys: String,
+    /// Passwords of the data nodes by user: one for each function that needs Redis, and [`OPERATOR`].
+    pub redis_passwords: BTreeMap<String, String>,
+    /// Passwords of the sentinels by user.
+    pub sentinel_passwords: BTreeMap<String, String>,
     /// Name of the Redis master at the sentinels.
     pub master_name: String,
     /// Addresses of the sentinels, `host:port`.
@@ -108,6 +120,30 @@ impl RunningArguments {
 }
 
 impl Running {
+    /// How a connection to the master is made as this user.
+    pub fn connection(&self, user: &str) -> Result<Config> {
+        let sentinels = self.sentinels.iter().map(|address| address.parse()).collect::<Result<_, _>>()?;
+        let credentials = |username: &str, password: &str| {
+            Some(Credentials { username: Some(username.to_owned()), password: password.to_owned() })
+        };
+        let mut config = Config::new(sentinels, self.master_name.as_str());
+        config.credentials = credentials(user, self.redis_password(user)?);
+        config.sentinel_credentials = credentials(FUNCTION, self.sentinel_password(FUNCTION)?);
+        Ok(config)
+    }
+
+    /// A user's password at the data nodes.
+    pub fn redis_password(&self, user: &str) -> Result<&str> {
+        let password = self.redis_passwords.get(user);
+        Ok(password.with_context(|| format!("infra/redis/users.acl has no user {user}"))?)
+    }
+
+    /// A user's password at the sentinels.
+    pub fn sentinel_password(&self, user: &str) -> Result<&str> {
+        let password = self.sentinel_passwords.get(user);
+        Ok(password.with_context(|| format!("infra/redis/sentinel-users.acl has no user {user}"))?)
+    }
+
     /// An HTTP client for the merchant's requests, with a deadline for each.
     pub fn http_client(&self) -> Result<reqwest::Client> {
         let client = reqwest::Client::builder()

@@ -32,6 +32,8 @@ pub struct StackOptions {
     pub is_tls: bool,
     /// Further settings of the functions.
     pub settings: Vec<(String, String)>,
+    /// Address that the sentinels post their warnings to; it may be a secret.
+    pub notify_url: Option<String>,
 }
 
 /// A running stack. Dropping it stops it.

@@ -6,20 +6,24 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 
-use crate::ask::{is_ready, master_port, replicas, serves};
+use crate::ask::{Pace, has_met_all, is_ready, replicas, serves, set_pace};
 use crate::emulator::Emulator;
 use crate::functions::{self, function};
 use crate::gateway::{Door, authority, gateway};
 use crate::kept::{Ports, Secrets, local, require_free};
 use crate::layout::{FUNCTIONS, MASTER_NAME, make_folder};
-use crate::nodes::{redis, sentinel};
+use crate::nodes::Nodes;
 use crate::process::{Process, Program, await_start};
-use crate::running::{Part, Running};
+use crate::running::{OPERATOR, Part, Running};
 use crate::stack::{Say, StackOptions};
 
-/// A node comes back later than the sentinels need to notice that it is gone (`down-after` and two
-/// seconds), so that it never returns empty or outdated as the master it was.
+/// A node comes back later than the sentinels need to replace it (`down-after` and two seconds): after a
+/// crash another one goes on sooner than this one would have loaded its data.
 const REDIS_RESTART_DELAY: Duration = Duration::from_millis(4_500);
+/// At the very first start the first node is the master. A replica that comes too early tries again only
+/// after a second.
+const HEAD_START: Duration = Duration::from_millis(500);
+
 const RESTART_DELAY: Duration = Duration::from_millis(200);
 const RESTART_DELAY_MAX: Duration = Duration::from_secs(10);
 
@@ -66,6 +70,7 @@ struct Child {
 pub(crate) struct Supervisor {
     data: PathBuf,
     ports: Ports,
+    nodes: Nodes,
     gateway_port: u16,
     is_tls: bool,
     settings: Vec<(String, String)>,
@@ -84,12 +89,14 @@ impl Supervisor {
         require_free("the gateway", gateway_port)?;
         let scheme = if options.is_tls { "https" } else { "http" };
         let url = format!("{scheme}://{}", local(gateway_port));
-        let running = running(options, &url, &ports, &secrets, &data);
+        let nodes = Nodes::prepare(&data, &ports, &secrets, options.notify_url.as_deref())?;
+        let running = running(options, &url, &ports, secrets, &data);
         let mut supervisor = Self {
             emulator: Emulator::start(&data, local(ports.dynamodb))?,
             settings: options.settings.clone(),
             data,
             ports,
+            nodes,
             gateway_port,
             is_tls: options.is_tls,
             children: Vec::new(),
@@ -106,19 +113,25 @@ impl Supervisor {
     }
 
     fn start_all(&mut self) -> Result<()> {
+        let noted = self.noted()?;
+        let password = noted.redis_password(OPERATOR)?.to_owned();
+        let sentinel_password = noted.sentinel_password(OPERATOR)?.to_owned();
         // Sentinels first: what a data node is to be, they say.
         (self.say)("starting three sentinels, a Redis master and two replicas");
         for index in 0..3 {
             self.add(Kind::Sentinel(index))?;
         }
         let sentinels = self.ports.sentinels.map(local);
-        self.await_part(|| sentinels.iter().all(|sentinel| serves(*sentinel)))?;
-        for index in 0..3 {
-            self.add(Kind::Redis(index))?;
-        }
+        self.await_part(|| sentinels.iter().all(|sentinel| serves(*sentinel, &sentinel_password)))?;
+        set_pace(&sentinels, &sentinel_password, Pace::HASTY);
         let nodes = self.ports.redis.map(local);
-        self.await_part(|| nodes.iter().all(|node| serves(*node)))?;
-        self.await_part(|| master_port(&sentinels).is_some_and(|port| replicas(local(port)) == 2))?;
+        self.add(Kind::Redis(0))?;
+        let until = Instant::now() + HEAD_START;
+        self.await_part(|| serves(nodes[0], &password) || Instant::now() > until)?;
+        self.add(Kind::Redis(1))?;
+        self.add(Kind::Redis(2))?;
+        self.await_part(|| nodes.iter().all(|node| serves(*node, &password)))?;
+        self.await_part(|| nodes.iter().any(|node| replicas(*node, &password) == 2))?;
         (self.say)("starting the functions and the gateway");
         for name in FUNCTIONS {
             self.add(Kind::Function(name))?;
@@ -129,7 +142,11 @@ impl Supervisor {
         }
         self.add(Kind::Gateway)?;
         let address = local(self.gateway_port);
-        self.await_part(|| std::net::TcpStream::connect(address).is_ok())
+        self.await_part(|| std::net::TcpStream::connect(address).is_ok())?;
+        // Whoever kills the master now sees a failover.
+        self.await_part(|| sentinels.iter().all(|sentinel| has_met_all(*sentinel, &sentinel_password)))?;
+        set_pace(&sentinels, &sentinel_password, Pace::USUAL);
+        Ok(())
     }
 
     fn add(&mut self, kind: Kind) -> Result<()> {
@@ -142,8 +159,8 @@ impl Supervisor {
 
     fn program(&self, kind: Kind) -> Result<Program> {
         match kind {
-            Kind::Sentinel(index) => sentinel(&self.data, &self.ports, index),
-            Kind::Redis(index) => redis(&self.data, &self.ports, index),
+            Kind::Sentinel(index) => Ok(self.nodes.sentinel(index)),
+            Kind::Redis(index) => Ok(self.nodes.redis(index)),
             Kind::Function(name) => {
                 let port = self.ports.functions.get(name).context("a function has no port")?;
                 function(&self.noted()?, name, &functions::Door::Http(local(*port)), &self.settings)
@@ -227,16 +244,18 @@ fn running(
     options: &StackOptions,
     url: &str,
     ports: &Ports,
-    secrets: &Secrets,
+    secrets: Secrets,
     data: &std::path::Path,
 ) -> Running {
     let part = |name: String, port: u16| Part { name, address: local(port).to_string(), pid: 0 };
     Running {
         url: url.to_owned(),
-        admin_token: secrets.admin_token.clone(),
-        shopper_secret: secrets.shopper_secret.clone(),
-        id_secret: secrets.id_secret.clone(),
-        signing_keys: secrets.signing_keys.clone(),
+        admin_token: secrets.admin_token,
+        shopper_secret: secrets.shopper_secret,
+        id_secret: secrets.id_secret,
+        signing_keys: secrets.signing_keys,
+        redis_passwords: secrets.redis_passwords,
+        sentinel_passwords: secrets.sentinel_passwords,
         master_name: MASTER_NAME.to_owned(),
         sentinels: ports.sentinels.map(|port| local(port).to_string()).to_vec(),
         redis: (1..).zip(ports.redis).map(|(number, port)| part(format!("redis-{number}"), port)).collect(),

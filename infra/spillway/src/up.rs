@@ -37,6 +37,9 @@ pub struct UpArguments {
     /// Forget all data of an earlier run first.
     #[arg(long)]
     fresh: bool,
+    /// Address that the sentinels post their warnings to as JSON.
+    #[arg(long, value_name = "URL", env = "NOTIFY_WEBHOOK_URL", hide_env_values = true)]
+    notify: Option<String>,
 }
 
 impl UpArguments {
@@ -68,7 +71,13 @@ impl UpArguments {
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let up_json = up_json();
         let _ = std::fs::remove_file(&up_json);
-        let options = StackOptions { data, port: Some(self.port), is_tls: self.tls, settings: vec![] };
+        let options = StackOptions {
+            data,
+            port: Some(self.port),
+            is_tls: self.tls,
+            settings: vec![],
+            notify_url: self.notify,
+        };
         let stack = tokio::task::spawn_blocking(|| Stack::start(options, Box::new(say))).await??;
         let mut noted = stack.running()?;
         open_demo_sale(&noted).await?;
@@ -99,6 +108,8 @@ impl UpArguments {
         let output = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let mut command = Command::new(program);
         command.args(["up", "--port", &self.port.to_string()]).args(self.tls.then_some("--tls"));
+        // Not as an argument: everybody can list those.
+        command.envs(self.notify.map(|url| ("NOTIFY_WEBHOOK_URL", url)));
         let errors = output.try_clone()?;
         let mut child = command
             .current_dir(checkout())

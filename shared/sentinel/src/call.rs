@@ -40,7 +40,21 @@ pub enum Durability {
     },
 }
 
+/// What an attempt takes beside waiting for replicas, on a busy network.
+const ROUND_TRIP_MAX: Duration = Duration::from_millis(50);
+
+/// Less than this and nothing is sent.
+const ATTEMPT_MIN: Duration = Duration::from_millis(5);
+
 impl Durability {
+    /// Time without which an attempt is not begun.
+    pub(crate) const fn attempt_min(self) -> Duration {
+        match self {
+            Self::Master => ATTEMPT_MIN,
+            Self::Replicas { timeout, .. } => timeout.saturating_add(ROUND_TRIP_MAX),
+        }
+    }
+
     /// Replicas to wait for.
     pub(crate) const fn replicas(self) -> u64 {
         match self {
@@ -52,6 +66,7 @@ impl Durability {
 
 /// What a call brought back.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Reply {
     /// The answer.
     pub value: Value,

@@ -28,9 +28,6 @@ const IN_FLIGHT_MAX: usize = 128;
 /// A connection this young is not doubted again: what was doubtful has just been looked at.
 const DOUBT_PAUSE: Duration = Duration::from_millis(200);
 
-/// Less than this and an attempt is not begun.
-const ATTEMPT_MIN: Duration = Duration::from_millis(5);
-
 /// A connection to the master behind the sentinels. Cheap to clone; clones share it.
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
@@ -123,32 +120,34 @@ impl Client {
     async fn execute(&self, request: Request<'_>, call: Call) -> Result<Reply, Error> {
         let permit = call.deadline.bound(self.0.in_flight.acquire()).await;
         let Some(Ok(_permit)) = permit else { return Err(Error::DeadlineExceeded) };
+        let attempt_min = call.durability.attempt_min();
         // Once an attempt has no known outcome, no later one that did not run can tell it.
         let mut doubt = None;
+        // What the server or the search for it said last; that the time is over says less.
+        let mut refusal = None;
         loop {
-            if call.deadline.remaining() < ATTEMPT_MIN {
-                return Err(doubt.unwrap_or(Error::DeadlineExceeded));
+            if call.deadline.remaining() < attempt_min {
+                return Err(doubt.or(refusal).unwrap_or(Error::DeadlineExceeded));
             }
-            let failure = match self.attempt(&request, &call).await {
+            let Failure { error, remedy } = match self.attempt(&request, &call).await {
                 Ok(reply) => return Ok(reply),
                 Err(failure) => failure,
             };
-            let is_ambiguous = matches!(failure.error, Error::Ambiguous(_));
+            let is_ambiguous = matches!(error, Error::Ambiguous(_));
             if is_ambiguous && call.idempotency == Idempotency::NonIdempotent {
-                return Err(failure.error);
+                return Err(error);
             }
-            let is_final = failure.remedy == Remedy::None
-                || matches!(failure.error, Error::Config(_))
-                || call.deadline.remaining() < self.0.config.timings.backoff_max + ATTEMPT_MIN;
-            if is_final {
-                return Err(doubt.filter(|_| !is_ambiguous).unwrap_or(failure.error));
+            if remedy == Remedy::None || matches!(error, Error::Config(_)) {
+                return Err(doubt.filter(|_| !is_ambiguous).unwrap_or(error));
             }
-            tracing::debug!(error = %failure.error, "trying again");
-            if is_ambiguous {
-                doubt = Some(failure.error);
+            tracing::debug!(%error, "trying again");
+            match error {
+                Error::Ambiguous(_) => doubt = Some(error),
+                Error::DeadlineExceeded => {}
+                error => refusal = Some(error),
             }
-            if failure.remedy != Remedy::Connect {
-                tokio::time::sleep(self.backoff(failure.remedy)).await;
+            if remedy != Remedy::Connect {
+                tokio::time::sleep(self.backoff(remedy).min(call.deadline.remaining())).await;
             }
         }
     }
@@ -245,15 +244,27 @@ impl Client {
         let config = &self.0.config;
         let found = reconnect.search.find_master(config, deadline).await?;
         let before = reconnect.before.as_ref();
-        let is_moved = before.is_some_and(|(master, _)| *master != found.master);
-        if is_moved && !config.timings.reconnect_spread.is_zero() {
-            let spread = between(Duration::ZERO, config.timings.reconnect_spread);
-            tokio::time::sleep(spread.min(deadline.remaining())).await;
+        let mut refusal = Refusal::Other(Error::DeadlineExceeded);
+        for found in found {
+            let is_moved = before.is_some_and(|(master, _)| *master != found.master);
+            if is_moved && !config.timings.reconnect_spread.is_zero() {
+                let spread = between(Duration::ZERO, config.timings.reconnect_spread);
+                tokio::time::sleep(spread.min(deadline.remaining())).await;
+            }
+            let position = before.map(|(_, position)| position);
+            match Session::open(config, found, generation, position, deadline).await {
+                Ok(session) => return Ok(self.welcome(session)),
+                Err(unresolved @ Refusal::Unresolved(_)) => refusal = unresolved,
+                Err(refusal) => return Err(refusal),
+            }
         }
-        let before = before.map(|(_, position)| position);
-        let session = Session::open(config, found, generation, before, deadline).await?;
+        Err(refusal)
+    }
+
+    /// Notes and tells how a new connection's history continues the one before.
+    fn welcome(&self, session: Session) -> Session {
         self.0.past.note(session.continuity);
-        let (master, lineage) = (&session.master, session.lineage.as_str());
+        let (master, generation, lineage) = (&session.master, session.generation, session.lineage.as_str());
         match session.continuity {
             Continuity::Broken => {
                 tracing::error!(%master, generation, lineage, "connected to another history");
@@ -265,7 +276,7 @@ impl Client {
                 tracing::info!(%master, generation, lineage, "connected");
             }
         }
-        Ok(session)
+        session
     }
 
     /// Closes the connection that there was, and notes where its history was last seen.

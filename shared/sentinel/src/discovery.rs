@@ -22,6 +22,9 @@ use crate::sentinel_answer::{
 use crate::wire::{Dial, Wire, auth};
 use crate::{Deadline, Error};
 
+/// For answers that come just after those that decided.
+const STRAGGLERS: Duration = Duration::from_millis(2);
+
 /// Connections to sentinels that rested this long are not tried again.
 const KEPT_MAX: Duration = Duration::from_secs(1);
 
@@ -46,12 +49,18 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    /// Asks the sentinels, within the time of a discovery.
-    pub(crate) async fn find_master(&mut self, config: &Config, deadline: Deadline) -> Result<Found, Error> {
+    /// Asks the sentinels, within the time of a discovery. Each further answer is for the case that there
+    /// is no address for the name in the one before.
+    pub(crate) async fn find_master(
+        &mut self,
+        config: &Config,
+        deadline: Deadline,
+    ) -> Result<Vec<Found>, Error> {
         let deadline = deadline.sooner(config.timings.discovery);
         if self.kept_at.is_some_and(|at| at.elapsed() > KEPT_MAX) {
             self.rest();
         }
+        let is_repeated = !self.kept.is_empty();
         let is_refresh = self.learned_at.is_none_or(|at| at.elapsed() >= config.timings.sentinel_refresh);
         let endpoints: Vec<_> = config.sentinels.iter().chain(&self.learned).cloned().collect();
         let asked = endpoints.into_iter().map(|endpoint| {
@@ -60,14 +69,19 @@ impl Search {
         });
         let mut asked: FuturesUnordered<_> = asked.collect();
         let mut tally = Tally::default();
-        let mut found = None;
-        while let Some(Some((endpoint, answer))) = deadline.bound(asked.next()).await {
+        let (mut agreed, mut until) = (None, deadline);
+        while let Some(Some((endpoint, answer))) = until.bound(asked.next()).await {
             if let Some(kept) = tally.count(endpoint.clone(), answer) {
                 self.kept.insert(endpoint, kept);
             }
-            found = tally.agreed(config);
-            if found.is_some() {
-                break;
+            if agreed.is_none() {
+                agreed = tally.agreed(config);
+                match (&agreed, is_repeated) {
+                    (None, _) => {}
+                    (Some(_), false) => break,
+                    // The others' connections are worth keeping, too.
+                    (Some(_), true) => until = deadline.sooner(STRAGGLERS),
+                }
             }
         }
         drop(asked);
@@ -76,10 +90,14 @@ impl Search {
             self.learned = tally.learned(config);
             self.learned_at = Some(Instant::now());
         }
-        let (named, config_epoch) = found.map_or_else(|| tally.without_agreement(config), Ok)?;
-        let master = config.nat_map.dialled(&named);
-        let master = master.ok_or_else(|| Error::Config(format!("`nat_map` has no entry for {named}")))?;
-        Ok(Found { master, named, config_epoch })
+        let named = agreed.map_or_else(|| tally.without_agreement(config), |agreed| Ok(vec![agreed]))?;
+        let found = named.into_iter().map(|(named, config_epoch)| {
+            let master = config.nat_map.dialled(&named);
+            let master =
+                master.ok_or_else(|| Error::Config(format!("`nat_map` has no entry for {named}")))?;
+            Ok(Found { master, named, config_epoch })
+        });
+        found.collect()
     }
 
     /// Closes the connections to the sentinels.
@@ -145,13 +163,13 @@ impl Tally {
         agreed.map(|((master, epoch), _)| (master.clone(), epoch))
     }
 
-    /// What can be said when no majority agrees.
-    fn without_agreement(self, config: &Config) -> Result<(Endpoint, u64), Error> {
+    /// What can be said when no majority agrees, the newest first.
+    fn without_agreement(self, config: &Config) -> Result<Vec<(Endpoint, u64)>, Error> {
         let votes = self.votes();
-        let newest =
-            votes.keys().max_by_key(|(_, epoch)| *epoch).map(|(master, epoch)| ((*master).clone(), *epoch));
-        match (newest, config.agreement) {
-            (Some(newest), Agreement::MajorityElseNewest) => return Ok(newest),
+        let mut named: Vec<_> = votes.keys().map(|(master, epoch)| ((*master).clone(), *epoch)).collect();
+        named.sort_by_key(|(_, epoch)| std::cmp::Reverse(*epoch));
+        match (named.first(), config.agreement) {
+            (Some(_), Agreement::MajorityElseNewest) => return Ok(named),
             (Some(_), Agreement::Majority) => {
                 let most = votes.values().map(HashSet::len).max().unwrap_or(0);
                 return Err(Error::Unavailable(format!(
@@ -246,14 +264,14 @@ fn read_master(endpoint: &Endpoint, answer: Option<Value>) -> Result<Option<Endp
 
 /// A new connection to a sentinel; nothing has been sent on it, not even AUTH.
 pub(crate) async fn dial_sentinel(config: &Config, endpoint: &Endpoint) -> Result<Wire, Error> {
-    Wire::open(Dial {
+    let wire = Wire::open(Dial {
         endpoint,
         tls: config.sentinel_tls.as_ref(),
         connect: config.timings.ask,
         response: config.timings.ask,
         tcp_user_timeout: config.timings.tcp_user_timeout,
-    })
-    .await
+    });
+    Ok(wire.await?)
 }
 
 async fn query(

@@ -9,7 +9,7 @@ use crate::Error;
 use crate::config::Credentials;
 use crate::endpoint::Endpoint;
 use crate::replication::{Replication, field};
-use crate::wire::{Wire, auth};
+use crate::wire::{DialError, Wire, auth};
 
 /// The oldest server whose scripts refuse to run where they must not.
 const VERSION_MAJOR_MIN: u32 = 7;
@@ -18,7 +18,18 @@ const VERSION_MAJOR_MIN: u32 = 7;
 pub(crate) enum Refusal {
     /// It turned the connection away: too many clients.
     Crowded(Error),
+    /// There is no address for its name.
+    Unresolved(Error),
     Other(Error),
+}
+
+impl From<DialError> for Refusal {
+    fn from(error: DialError) -> Self {
+        match error {
+            DialError::Unresolved(error) => Self::Unresolved(error),
+            DialError::Other(error) => Self::Other(error),
+        }
+    }
 }
 
 impl From<Error> for Refusal {

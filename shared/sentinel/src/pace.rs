@@ -44,7 +44,7 @@ impl Pace {
     pub(crate) fn failed(&mut self, refusal: Refusal, timings: &Timings) -> Error {
         let (error, is_crowded) = match refusal {
             Refusal::Crowded(error) => (error, true),
-            Refusal::Other(error) => (error, false),
+            Refusal::Unresolved(error) | Refusal::Other(error) => (error, false),
         };
         self.crowded = if is_crowded { self.crowded.saturating_add(1) } else { 0 };
         let failing = self.failing_since.get_or_insert_with(Instant::now).elapsed();

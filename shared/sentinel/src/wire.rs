@@ -47,7 +47,7 @@ impl Drop for Wire {
 
 impl Wire {
     /// Opens a connection, on which nothing has been sent yet.
-    pub(crate) async fn open(dial: Dial<'_>) -> Result<Self, Error> {
+    pub(crate) async fn open(dial: Dial<'_>) -> Result<Self, DialError> {
         let stream = dial_stream(dial.endpoint, dial.tls, dial.connect, dial.tcp_user_timeout).await?;
         // Without a password the driver sends nothing by itself: AUTH is part of the handshake.
         let nothing = RedisConnectionInfo::default().set_skip_set_lib_name();
@@ -67,6 +67,27 @@ impl Wire {
     }
 }
 
+/// Why there is no connection.
+pub(crate) enum DialError {
+    /// There is no address for its name.
+    Unresolved(Error),
+    Other(Error),
+}
+
+impl From<Error> for DialError {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<DialError> for Error {
+    fn from(error: DialError) -> Self {
+        match error {
+            DialError::Unresolved(error) | DialError::Other(error) => error,
+        }
+    }
+}
+
 /// Plain TCP or TLS, to whoever speaks the protocol on it.
 pub(crate) type Stream = Pin<Box<dyn Duplex>>;
 
@@ -81,10 +102,17 @@ pub(crate) async fn dial_stream(
     tls: Option<&Tls>,
     connect: Duration,
     tcp_user_timeout: Duration,
-) -> Result<Stream, Error> {
+) -> Result<Stream, DialError> {
     let unavailable = |error: std::io::Error| Error::Unavailable(format!("{endpoint}: {error}"));
-    let connecting = TcpStream::connect((endpoint.host.as_str(), endpoint.port));
-    let stream = Deadline::after(connect).bound(connecting).await;
+    let deadline = Deadline::after(connect);
+    let resolving = tokio::net::lookup_host((endpoint.host.as_str(), endpoint.port));
+    let addresses: Vec<_> = deadline
+        .bound(resolving)
+        .await
+        .unwrap_or_else(|| Err(std::io::ErrorKind::TimedOut.into()))
+        .map_err(|error| DialError::Unresolved(unavailable(error)))?
+        .collect();
+    let stream = deadline.bound(TcpStream::connect(addresses.as_slice())).await;
     let stream = stream.unwrap_or_else(|| Err(std::io::ErrorKind::TimedOut.into())).map_err(unavailable)?;
     tune(&stream, tcp_user_timeout).map_err(unavailable)?;
     let Some(tls) = tls else { return Ok(Box::pin(stream)) };
