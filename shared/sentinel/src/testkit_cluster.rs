@@ -86,7 +86,8 @@ struct Place {
 }
 
 impl Cluster {
-    /// Starts a cluster of this kind; returns when all of it knows all of it.
+    /// Starts a cluster of this kind; returns when all of it knows all of it. Within its first second its
+    /// sentinels miss a dead master up to a second later than they would afterwards.
     pub async fn start(options: ClusterOptions) -> Result<Self, ClusterError> {
         let folder = new_folder()?;
         let mut cluster = Self { options, folder, nodes: Vec::new(), sentinels: Vec::new() };
