@@ -5,28 +5,40 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
+use spillway::Running;
 
 use crate::shop::{new_sale_id, open_sale, units};
 use crate::system::shared;
 
 /// Exit code, standard output and standard error.
-struct Run {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 /// Runs `spillway` against the shared system.
 fn spillway(arguments: &[&str]) -> Run {
+    spillway_on(&shared(), arguments)
+}
+
+/// Runs `spillway` against this system.
+pub(crate) fn spillway_on(running: &Running, arguments: &[&str]) -> Run {
+    let output = command_on(running, arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Run { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// `spillway` against this system, to be run.
+pub(crate) fn command_on(running: &Running, arguments: &[&str]) -> Command {
     let tests = std::env::current_exe().unwrap();
     let program = tests.parent().unwrap().parent().unwrap().join("spillway");
     let (group, rest) = arguments.split_first().unwrap();
-    let up_json = scratch(&format!("up-{:016x}.json", rand::random::<u64>()));
-    std::fs::write(&up_json, serde_json::to_string(&shared()).unwrap()).unwrap();
-    let output = Command::new(program).arg(group).arg("--up-json").arg(&up_json).args(rest).output().unwrap();
-    std::fs::remove_file(up_json).unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Run { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    let up_json = running.logs.join(format!("up-{:016x}.json", rand::random::<u64>()));
+    std::fs::write(&up_json, serde_json::to_string(running).unwrap()).unwrap();
+    let mut command = Command::new(program);
+    command.arg(group).arg("--up-json").arg(&up_json).args(rest);
+    command
 }
 
 fn scratch(name: &str) -> PathBuf {

@@ -34,7 +34,7 @@ fn plan() -> Plan {
 }
 
 /// A rush in which this happens to the master once a third of the crowd has come.
-async fn rush_through(stack: &Stack, incident: impl Fn(&Part)) -> Rush {
+pub(crate) async fn rush_through(stack: &Stack, incident: impl Fn(&Part)) -> Rush {
     let running = stack.running().unwrap();
     let has_happened = std::cell::Cell::new(false);
     let rush = Rush::run(&running, plan(), 1_000, |arrived, _| {

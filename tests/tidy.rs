@@ -120,6 +120,7 @@ fn dependencies_point_one_way() {
         ("confirm", &with_ledger),
         ("admin", &with_ledger),
         ("sweep", &with_ledger),
+        ("monitor", &without),
         ("spillway", &["edge", "ledger", "sale", "sentinel"]),
     ]);
     for folder in crates() {

@@ -1,6 +1,7 @@
 //! `/admin/…`: what the merchant may do: define sales, open and close them, change stock, see figures
-//! and orders, cancel an order. Closed without the merchant's token.
+//! and orders, cancel an order, look at the cluster. Closed without the merchant's token.
 
+mod cluster;
 mod orders;
 mod sales;
 mod stock;
@@ -47,6 +48,7 @@ fn routes(app: Arc<App>) -> Router {
         .route("/admin/sales/{sale}/skus/{sku}/withdraw", post(stock::withdraw))
         .route("/admin/sales/{sale}/orders", get(orders::list))
         .route("/admin/orders/{id}/cancel", post(orders::cancel))
+        .route("/admin/cluster", get(cluster::show))
         .route_layer(from_fn_with_state(app.clone(), merchant_only))
         .with_state(app)
 }

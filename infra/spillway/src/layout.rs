@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 /// The functions, each a binary of its own.
-pub(crate) const FUNCTIONS: [&str; 6] = ["session", "page", "reserve", "confirm", "admin", "sweep"];
+pub(crate) const FUNCTIONS: [&str; 7] =
+    ["session", "page", "reserve", "confirm", "admin", "sweep", "monitor"];
 
 /// The name under which the sentinels know the master; `infra/redis/start` says the same.
 pub(crate) const MASTER_NAME: &str = "spillway";

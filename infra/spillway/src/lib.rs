@@ -4,10 +4,13 @@
 
 mod arrivals;
 mod ask;
+mod cluster;
+mod cluster_print;
 mod crowd;
 mod demo;
 mod down;
 mod emulator;
+mod failover;
 mod functions;
 mod gateway;
 mod kept;
@@ -39,7 +42,9 @@ mod verdict;
 mod visit;
 
 pub use arrivals::{Plan, Spacing};
+pub use cluster::ClusterArguments;
 pub use down::down;
+pub use failover::FailoverArguments;
 pub use functions::ExtraFunction;
 pub use kept::any_free_port;
 pub use merchant::Merchant;

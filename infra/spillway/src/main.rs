@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use spillway::{RushArguments, SaleArguments, TestArguments, UpArguments};
+use spillway::{
+    ClusterArguments, FailoverArguments, RushArguments, SaleArguments, TestArguments, UpArguments,
+};
 
 /// Sell a limited stock to a crowd: the operator's and the developer's command.
 #[derive(Parser)]
@@ -21,6 +23,8 @@ enum Command {
     /// What a merchant does with sales, stock and orders.
     Sale(SaleArguments),
     Rush(RushArguments),
+    Cluster(ClusterArguments),
+    Failover(FailoverArguments),
     Test(TestArguments),
 }
 
@@ -31,6 +35,8 @@ async fn main() -> ExitCode {
         Command::Down => spillway::down().await,
         Command::Sale(arguments) => arguments.run().await,
         Command::Rush(arguments) => arguments.run().await,
+        Command::Cluster(arguments) => arguments.run().await,
+        Command::Failover(arguments) => arguments.run().await,
         Command::Test(arguments) => arguments.run(),
     };
     done.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)

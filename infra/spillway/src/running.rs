@@ -128,7 +128,8 @@ impl Running {
         };
         let mut config = Config::new(sentinels, self.master_name.as_str());
         config.credentials = credentials(user, self.redis_password(user)?);
-        config.sentinel_credentials = credentials(FUNCTION, self.sentinel_password(FUNCTION)?);
+        let at_sentinels = if user == OPERATOR { OPERATOR } else { FUNCTION };
+        config.sentinel_credentials = credentials(at_sentinels, self.sentinel_password(at_sentinels)?);
         Ok(config)
     }
 

@@ -7,6 +7,7 @@
 //! - Whatever is personal is bound to the shopper who has shown who they are.
 
 mod bearer;
+mod cluster;
 mod deadline;
 mod fields;
 mod gate;
@@ -26,6 +27,7 @@ mod serve;
 mod settings;
 mod signing;
 
+pub use cluster::Cluster;
 pub use deadline::Within;
 pub use fields::{FieldFault, invalid_fields};
 pub use guest::{GuestSession, Guests};
@@ -39,4 +41,4 @@ pub use problems::{Kind, PROBLEMS};
 pub use rate_limit::RateLimitHeaders;
 pub use receipt::Receipts;
 pub use serve::{serve, serve_schedule};
-pub use settings::{SETTINGS, Setting, Settings};
+pub use settings::{SETTINGS, Setting, Settings, redis_from_environment};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use data_encoding::BASE64;
 use sale::{IdSecret, RateLimit, Stock};
-use sentinel::{Client, Config, Credentials, Endpoint};
+use sentinel::{Agreement, Client, Config, Credentials, Endpoint, NatMap, Tls};
 
 use crate::bearer::Bearer;
 use crate::origin::PublicOrigin;
@@ -43,6 +43,11 @@ settings! {
     REDIS_PASSWORD "password of the data nodes, optional";
     SENTINEL_USERNAME "ACL user of the sentinels, optional";
     SENTINEL_PASSWORD "password of the sentinels, optional";
+    REDIS_CA "PEM of the authorities that sign the data nodes' certificates; absent: no TLS";
+    SENTINEL_CA "PEM of the authorities that sign the sentinels' certificates; absent: no TLS";
+    REDIS_NAT_MAP "named=dialled,… as host:port: what to dial for what the sentinels name; optional";
+    SENTINEL_AGREEMENT "newest (default): without a majority the newest answer counts; majority: only a majority counts";
+    REDIS_RECONNECT_SPREAD_MS "longest random wait before connecting to a new master, default 0; with TLS as many as there are processes";
     REDIS_DOWN_AFTER_MS "down-after-milliseconds of the sentinels, default 1500; more than 250";
     CLOCK_SKEW_MS "allowance between the clocks of two Redis nodes, default 500";
     ID_SECRET "at least 32 bytes in base64; never changes";
@@ -65,6 +70,13 @@ pub struct Settings {
     variables: HashMap<String, String>,
     faults: Vec<String>,
     pub(crate) stock: Option<Stock>,
+}
+
+/// A connection to Redis as a function would have it, for a command that is given a function's settings.
+pub fn redis_from_environment() -> Result<Client, String> {
+    let mut settings = Settings::from_process();
+    let stock = settings.stock();
+    stock.map(|stock| stock.redis().clone()).ok_or_else(|| settings.faults().unwrap_or_default())
 }
 
 /// Where requests come from.
@@ -99,9 +111,16 @@ impl Settings {
         let master_name = self.required(REDIS_MASTER_NAME);
         let down_after_ms = self.number(REDIS_DOWN_AFTER_MS, 1_500, 251..=60_000);
         let skew_ms = self.number(CLOCK_SKEW_MS, 500, 0..=60_000);
+        let (tls, sentinel_tls) = (self.tls(REDIS_CA), self.tls(SENTINEL_CA));
+        let (nat_map, agreement) = (self.nat_map(), self.agreement());
+        let spread_ms = self.number(REDIS_RECONNECT_SPREAD_MS, 0, 0..=10_000);
+        let credentials = self.credentials(REDIS_USERNAME, REDIS_PASSWORD);
+        let sentinel_credentials = self.credentials(SENTINEL_USERNAME, SENTINEL_PASSWORD);
         let mut config = Config::new(sentinels?, master_name?);
-        config.credentials = self.credentials(REDIS_USERNAME, REDIS_PASSWORD);
-        config.sentinel_credentials = self.credentials(SENTINEL_USERNAME, SENTINEL_PASSWORD);
+        (config.credentials, config.sentinel_credentials) = (credentials, sentinel_credentials);
+        (config.tls, config.sentinel_tls) = (tls, sentinel_tls);
+        (config.nat_map, config.agreement) = (nat_map?, agreement?);
+        config.timings.reconnect_spread = Duration::from_millis(spread_ms?);
         config.timings.down_after = Duration::from_millis(down_after_ms?);
         match Client::new(config) {
             Ok(client) => {
@@ -193,9 +212,38 @@ impl Settings {
         }
     }
 
-    fn credentials(&self, username: &str, password: &str) -> Option<Credentials> {
-        let password = self.variables.get(password)?.clone();
-        Some(Credentials { username: self.variables.get(username).cloned(), password })
+    /// `None` where there are none; a user without a password is noted as a fault.
+    fn credentials(&mut self, username: &'static str, password: &'static str) -> Option<Credentials> {
+        let given = (self.variables.get(username).cloned(), self.variables.get(password).cloned());
+        match given {
+            (None, None) => None,
+            (username, Some(password)) => Some(Credentials { username, password }),
+            (Some(_), None) => self.fault(password, &format!("is missing, although {username} is there")),
+        }
+    }
+
+    /// `None` where it is not asked for; what cannot be used is noted as a fault.
+    fn tls(&mut self, name: &'static str) -> Option<Tls> {
+        match Tls::new(self.variables.get(name)?.as_bytes()) {
+            Ok(tls) => Some(tls),
+            Err(error) => self.fault(name, &format!("cannot be used: {error}")),
+        }
+    }
+
+    fn nat_map(&mut self) -> Option<NatMap> {
+        match self.variables.get(REDIS_NAT_MAP).map(|text| text.parse()) {
+            None => Some(NatMap::default()),
+            Some(Ok(map)) => Some(map),
+            Some(Err(error)) => self.fault(REDIS_NAT_MAP, &format!("is {error}")),
+        }
+    }
+
+    fn agreement(&mut self) -> Option<Agreement> {
+        match self.variables.get(SENTINEL_AGREEMENT).map(String::as_str) {
+            None | Some("newest") => Some(Agreement::MajorityElseNewest),
+            Some("majority") => Some(Agreement::Majority),
+            Some(_) => self.fault(SENTINEL_AGREEMENT, "is neither newest nor majority"),
+        }
     }
 
     fn keys(&mut self) -> Option<KeyRing> {
@@ -267,6 +315,11 @@ mod tests {
             (CLOCK_SKEW_MS, "-1"),
             (SIGNING_KEYS, "k:c2hvcnQ="),
             (PUBLIC_URL, "http://shop.example"),
+            (REDIS_USERNAME, "reserve"),
+            (SENTINEL_CA, "nonsense"),
+            (REDIS_NAT_MAP, "a:1"),
+            (SENTINEL_AGREEMENT, "all"),
+            (REDIS_RECONNECT_SPREAD_MS, "x"),
         ]);
         assert!(settings.stock().is_none());
         assert!(settings.shoppers().is_none());
@@ -277,6 +330,11 @@ mod tests {
             REDIS_SENTINELS,
             REDIS_MASTER_NAME,
             CLOCK_SKEW_MS,
+            REDIS_PASSWORD,
+            SENTINEL_CA,
+            REDIS_NAT_MAP,
+            SENTINEL_AGREEMENT,
+            REDIS_RECONNECT_SPREAD_MS,
             SIGNING_KEYS,
             PUBLIC_URL,
             SHOPPER_SECRET,

@@ -55,7 +55,7 @@ pub use release::ReleaseOutcome;
 pub use reservation::{Reservation, ReservationState};
 pub use reserve::{Quota, RateLimit, ReserveAnswer, ReserveOutcome, ReserveRequest};
 pub use restock::RestockOutcome;
-pub use sentinel::{Deadline, Next};
+pub use sentinel::{Deadline, Next, Status as RedisStatus};
 pub use shopper::{Shopper, ShopperId, ShopperKind};
 pub use stock::{Stock, StockError};
 pub use view::{SaleState, SkuView, View};

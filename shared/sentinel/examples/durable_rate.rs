@@ -1,12 +1,14 @@
 //! Rates of durable calls from many tasks on one connection, in one run: without WAIT, in batches as this
 //! crate sends them, and with one WAIT per call. Prints ratios; the figures mean nothing across runs.
+//! Starts its own cluster, unless it is given one.
 //!
-//! `cargo run --release --package sentinel --example durable_rate -- MASTER_NAME SENTINEL…`
+//! `cargo run --release --package sentinel --example durable_rate [MASTER_NAME SENTINEL…]`
 
 use std::error::Error;
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
+use sentinel::testkit::{Cluster, ClusterOptions};
 use sentinel::{Call, Client, Config, Deadline, Durability, Idempotency, Invocation, Script};
 use tokio::task::JoinSet;
 
@@ -20,9 +22,14 @@ static TOUCH: Script = Script::new("#!lua\nreturn redis.call('HSET', KEYS[1], AR
 #[allow(clippy::print_stdout)]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let master_name = arguments.next().ok_or("name the master, then the sentinels as host:port")?;
-    let sentinels = arguments.map(|sentinel| sentinel.parse()).collect::<Result<Vec<_>, _>>()?;
-    let client = Client::new(Config::new(sentinels, master_name))?;
+    let (config, _cluster) = if let Some(master_name) = arguments.next() {
+        let sentinels = arguments.map(|sentinel| sentinel.parse()).collect::<Result<Vec<_>, _>>()?;
+        (Config::new(sentinels, master_name), None)
+    } else {
+        let cluster = Cluster::start(ClusterOptions::default()).await?;
+        (cluster.config(), Some(cluster))
+    };
+    let client = Client::new(config)?;
     client.warm_up(Deadline::after(Duration::from_secs(2))).await?;
     let master = client.status().master.ok_or("there is no master")?;
     let raw = redis::Client::open(format!("redis://{master}/"))?.get_multiplexed_async_connection().await?;

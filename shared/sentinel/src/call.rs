@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Deadline, Lineage, Value};
+use crate::{Deadline, Error, Lineage, Value};
 
 /// How a call is to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,21 @@ pub enum Durability {
     },
 }
 
+/// What an attempt takes beside waiting for replicas, on a busy network.
+const ROUND_TRIP_MAX: Duration = Duration::from_millis(50);
+
+/// Less than this and nothing is sent.
+const ATTEMPT_MIN: Duration = Duration::from_millis(5);
+
 impl Durability {
+    /// Time without which an attempt is not begun.
+    pub(crate) const fn attempt_min(self) -> Duration {
+        match self {
+            Self::Master => ATTEMPT_MIN,
+            Self::Replicas { timeout, .. } => timeout.saturating_add(ROUND_TRIP_MAX),
+        }
+    }
+
     /// Replicas to wait for.
     pub(crate) const fn replicas(self) -> u64 {
         match self {
@@ -52,6 +66,7 @@ impl Durability {
 
 /// What a call brought back.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Reply {
     /// The answer.
     pub value: Value,
@@ -61,4 +76,14 @@ pub struct Reply {
     pub replicas: u64,
     /// The history that the answering server's dataset belongs to.
     pub lineage: Lineage,
+}
+
+impl Reply {
+    /// The answer, where at least this many replicas have acknowledged it.
+    pub fn require(self, required: u64) -> Result<Value, Error> {
+        if self.replicas >= required {
+            return Ok(self.value);
+        }
+        Err(Error::Unreplicated { value: self.value, replicas: self.replicas, required })
+    }
 }

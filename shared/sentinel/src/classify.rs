@@ -16,6 +16,8 @@ pub(crate) struct Failure {
 pub(crate) enum Remedy {
     /// Find the master anew; the connection is not to be trusted.
     Reconnect,
+    /// Try to connect again, which is done at its own pace.
+    Connect,
     /// Wait a little on the same connection.
     Wait,
     /// Send the script's source.

@@ -9,11 +9,16 @@ use tokio::sync::{Mutex, Semaphore};
 
 use crate::call::{Call, Durability, Idempotency, Reply};
 use crate::classify::{Failure, Remedy, ambiguous, classify};
-use crate::config::{Config, ConfigError, Endpoint};
+use crate::config::{Config, ConfigError};
+use crate::discovery::Search;
+use crate::endpoint::Endpoint;
 use crate::group::Acknowledgement;
-use crate::handshake::Lineage;
+use crate::handshake::Refusal;
+use crate::pace::{Pace, between};
+use crate::replication::{Continuity, Position};
 use crate::script::Invocation;
 use crate::session::Session;
+use crate::status::{Past, Status};
 use crate::{Deadline, Error, Value};
 
 /// Calls under way on one connection; others wait within their deadline. So few that a call's own turn
@@ -23,9 +28,6 @@ const IN_FLIGHT_MAX: usize = 128;
 /// A connection this young is not doubted again: what was doubtful has just been looked at.
 const DOUBT_PAUSE: Duration = Duration::from_millis(200);
 
-/// Less than this and an attempt is not begun.
-const ATTEMPT_MIN: Duration = Duration::from_millis(5);
-
 /// A connection to the master behind the sentinels. Cheap to clone; clones share it.
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
@@ -33,21 +35,20 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     config: Config,
     session: RwLock<Option<Arc<Session>>>,
-    reconnect: Mutex<()>,
+    reconnect: Mutex<Reconnect>,
     /// Attempts to connect, so that callers who waited for one do not each make their own.
     attempts: AtomicU64,
     in_flight: Semaphore,
+    past: Past,
 }
 
-/// Where a client stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
-    /// The master of the present connection, if there is one.
-    pub master: Option<Endpoint>,
-    /// Which attempt to connect gave it; 0 without one.
-    pub generation: u64,
-    /// The history of that master's dataset.
-    pub lineage: Option<Lineage>,
+/// What one attempt to connect hands on to the next. Whoever holds it is the one who connects.
+#[derive(Default)]
+struct Reconnect {
+    search: Search,
+    pace: Pace,
+    /// The master before, and where its history was last seen.
+    before: Option<(Endpoint, Position)>,
 }
 
 /// What is sent: a script, or a command.
@@ -63,9 +64,10 @@ impl Client {
         Ok(Self(Arc::new(Inner {
             config,
             session: RwLock::new(None),
-            reconnect: Mutex::new(()),
+            reconnect: Mutex::default(),
             attempts: AtomicU64::new(0),
             in_flight: Semaphore::new(IN_FLIGHT_MAX),
+            past: Past::default(),
         })))
     }
 
@@ -74,15 +76,31 @@ impl Client {
         self.session(deadline).await.map(drop)
     }
 
-    /// Where this client stands.
+    /// Closes the connection; the next call opens another one. For a process that is about to be copied or
+    /// put to sleep.
+    pub async fn close(&self) {
+        let mut reconnect = self.0.reconnect.lock().await;
+        reconnect.search.rest();
+        self.leave(&mut reconnect);
+    }
+
+    /// Where this client stands, without asking anyone.
     #[must_use]
     pub fn status(&self) -> Status {
-        let session = self.present();
-        Status {
-            generation: session.as_ref().map_or(0, |session| session.generation),
-            lineage: session.as_ref().map(|session| session.lineage.clone()),
-            master: session.map(|session| session.master.clone()),
-        }
+        Status::new(self.present().as_deref(), &self.0.past)
+    }
+
+    /// What it was told.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The sentinels that this client asks: the configured ones, and those it has learned of.
+    pub async fn sentinels(&self, deadline: Deadline) -> Vec<Endpoint> {
+        let config = self.config();
+        let reconnect = deadline.bound(self.0.reconnect.lock()).await;
+        reconnect.map_or_else(|| config.sentinels.clone(), |reconnect| reconnect.search.sentinels(config))
     }
 
     /// Runs a script: EVALSHA, its source only where the server lacks it, WAIT in the same pipeline.
@@ -102,39 +120,41 @@ impl Client {
     async fn execute(&self, request: Request<'_>, call: Call) -> Result<Reply, Error> {
         let permit = call.deadline.bound(self.0.in_flight.acquire()).await;
         let Some(Ok(_permit)) = permit else { return Err(Error::DeadlineExceeded) };
+        let attempt_min = call.durability.attempt_min();
         // Once an attempt has no known outcome, no later one that did not run can tell it.
         let mut doubt = None;
+        // What the server or the search for it said last; that the time is over says less.
+        let mut refusal = None;
         loop {
-            if call.deadline.remaining() < ATTEMPT_MIN {
-                return Err(doubt.unwrap_or(Error::DeadlineExceeded));
+            if call.deadline.remaining() < attempt_min {
+                return Err(doubt.or(refusal).unwrap_or(Error::DeadlineExceeded));
             }
-            let failure = match self.attempt(&request, &call).await {
+            let Failure { error, remedy } = match self.attempt(&request, &call).await {
                 Ok(reply) => return Ok(reply),
                 Err(failure) => failure,
             };
-            let is_ambiguous = matches!(failure.error, Error::Ambiguous(_));
+            let is_ambiguous = matches!(error, Error::Ambiguous(_));
             if is_ambiguous && call.idempotency == Idempotency::NonIdempotent {
-                return Err(failure.error);
+                return Err(error);
             }
-            let is_final = failure.remedy == Remedy::None
-                || matches!(failure.error, Error::Config(_))
-                || call.deadline.remaining() < self.0.config.timings.backoff_max + ATTEMPT_MIN;
-            if is_final {
-                return Err(doubt.filter(|_| !is_ambiguous).unwrap_or(failure.error));
+            if remedy == Remedy::None || matches!(error, Error::Config(_)) {
+                return Err(doubt.filter(|_| !is_ambiguous).unwrap_or(error));
             }
-            tracing::debug!(error = %failure.error, "trying again");
-            if is_ambiguous {
-                doubt = Some(failure.error);
+            tracing::debug!(%error, "trying again");
+            match error {
+                Error::Ambiguous(_) => doubt = Some(error),
+                Error::DeadlineExceeded => {}
+                error => refusal = Some(error),
             }
-            tokio::time::sleep(self.backoff()).await;
+            if remedy != Remedy::Connect {
+                tokio::time::sleep(self.backoff(remedy).min(call.deadline.remaining())).await;
+            }
         }
     }
 
     async fn attempt(&self, request: &Request<'_>, call: &Call) -> Result<Reply, Failure> {
-        let session = self
-            .session(call.deadline)
-            .await
-            .map_err(|error| Failure { error, remedy: Remedy::Reconnect })?;
+        let session =
+            self.session(call.deadline).await.map_err(|error| Failure { error, remedy: Remedy::Connect })?;
         let first = match request {
             Request::Script(invocation) => invocation.by_sha(),
             Request::Command(command) => command.clone(),
@@ -177,7 +197,7 @@ impl Client {
 
     /// The present connection, probed after a pause, or a new one. However many callers need a new one,
     /// it is opened once; it is opened by the callers themselves, so no task is left behind.
-    async fn session(&self, deadline: Deadline) -> Result<Arc<Session>, Error> {
+    pub(crate) async fn session(&self, deadline: Deadline) -> Result<Arc<Session>, Error> {
         let timings = &self.0.config.timings;
         if let Some(session) = self.present() {
             if !session.has_idled(timings.idle_before_probe) || session.probe(timings.probe).await {
@@ -186,8 +206,7 @@ impl Client {
             session.bury();
         }
         let seen = self.0.attempts.load(Ordering::Acquire);
-        let locked = deadline.bound(self.0.reconnect.lock()).await;
-        let Some(_lock) = locked else {
+        let Some(mut reconnect) = deadline.bound(self.0.reconnect.lock()).await else {
             return Err(Error::Unavailable("another caller is still connecting".to_owned()));
         };
         if let Some(session) = self.present() {
@@ -196,12 +215,77 @@ impl Client {
         if self.0.attempts.load(Ordering::Acquire) != seen {
             return Err(Error::Unavailable("an attempt to connect has just failed".to_owned()));
         }
+        reconnect.pace.wait(deadline).await?;
         let generation = self.0.attempts.fetch_add(1, Ordering::AcqRel) + 1;
-        let opened = Session::open(&self.0.config, generation, deadline).await;
-        let session = Arc::new(opened.inspect_err(|error| tracing::warn!(%error, "no connection"))?);
-        tracing::info!(master = %session.master, generation, lineage = session.lineage.as_str(), "connected");
-        *self.0.session.write().unwrap_or_else(PoisonError::into_inner) = Some(session.clone());
-        Ok(session)
+        self.leave(&mut reconnect);
+        match self.open(&mut reconnect, generation, deadline).await {
+            Ok(session) => {
+                reconnect.pace.succeeded();
+                reconnect.search.rest();
+                let session = Arc::new(session);
+                *self.0.session.write().unwrap_or_else(PoisonError::into_inner) = Some(session.clone());
+                Ok(session)
+            }
+            Err(refusal) => {
+                let error = reconnect.pace.failed(refusal, timings);
+                tracing::warn!(%error, "no connection");
+                Err(error)
+            }
+        }
+    }
+
+    /// One attempt: asks the sentinels, connects, verifies, compares the history with the one before.
+    async fn open(
+        &self,
+        reconnect: &mut Reconnect,
+        generation: u64,
+        deadline: Deadline,
+    ) -> Result<Session, Refusal> {
+        let config = &self.0.config;
+        let found = reconnect.search.find_master(config, deadline).await?;
+        let before = reconnect.before.as_ref();
+        let mut refusal = Refusal::Other(Error::DeadlineExceeded);
+        for found in found {
+            let is_moved = before.is_some_and(|(master, _)| *master != found.master);
+            if is_moved && !config.timings.reconnect_spread.is_zero() {
+                let spread = between(Duration::ZERO, config.timings.reconnect_spread);
+                tokio::time::sleep(spread.min(deadline.remaining())).await;
+            }
+            let position = before.map(|(_, position)| position);
+            match Session::open(config, found, generation, position, deadline).await {
+                Ok(session) => return Ok(self.welcome(session)),
+                Err(unresolved @ Refusal::Unresolved(_)) => refusal = unresolved,
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        Err(refusal)
+    }
+
+    /// Notes and tells how a new connection's history continues the one before.
+    fn welcome(&self, session: Session) -> Session {
+        self.0.past.note(session.continuity);
+        let (master, generation, lineage) = (&session.master, session.generation, session.lineage.as_str());
+        match session.continuity {
+            Continuity::Broken => {
+                tracing::error!(%master, generation, lineage, "connected to another history");
+            }
+            Continuity::Continued { lost_bytes } => {
+                tracing::warn!(%master, generation, lineage, lost_bytes, "connected after a failover");
+            }
+            Continuity::First | Continuity::Same => {
+                tracing::info!(%master, generation, lineage, "connected");
+            }
+        }
+        session
+    }
+
+    /// Closes the connection that there was, and notes where its history was last seen.
+    fn leave(&self, reconnect: &mut Reconnect) {
+        let session = self.0.session.write().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(session) = session {
+            session.bury();
+            reconnect.before = Some((session.master.clone(), session.position()));
+        }
     }
 
     fn present(&self) -> Option<Arc<Session>> {
@@ -209,16 +293,10 @@ impl Client {
         session.as_ref().filter(|session| !session.is_dead()).cloned()
     }
 
-    fn backoff(&self) -> Duration {
+    /// A master without replicas gets them within some tens of milliseconds after a failover.
+    fn backoff(&self, remedy: Remedy) -> Duration {
         let timings = &self.0.config.timings;
-        let spread = timings.backoff_max.saturating_sub(timings.backoff_min);
-        timings.backoff_min + spread.mul_f64(jitter())
+        let longest = if remedy == Remedy::Wait { timings.backoff_min * 2 } else { timings.backoff_max };
+        between(timings.backoff_min, longest)
     }
-}
-
-/// A number in `0.0..1.0` that differs between callers and processes. Not for secrets.
-fn jitter() -> f64 {
-    use std::hash::{BuildHasher, RandomState};
-    let bits = RandomState::new().hash_one(std::process::id()) >> 40;
-    f64::from(u32::try_from(bits).unwrap_or(0)) / f64::from(1_u32 << 24)
 }

@@ -1,13 +1,19 @@
 //! What a client must be told, and what is wrong with it, before any connection is tried.
 
 use std::fmt;
-use std::str::FromStr;
-use std::time::Duration;
+
+use crate::endpoint::{Endpoint, NatMap};
+use crate::timings::Timings;
+use crate::tls::Tls;
+
+/// More sentinels than a cluster has; also the limit of what is learned from them.
+pub(crate) const SENTINELS_MAX: usize = 16;
 
 /// Everything that a [`Client`](crate::Client) must be told.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Config {
-    /// The sentinels, all of which are asked at once.
+    /// The sentinels, all of which are asked at once; others are learned from them.
     pub sentinels: Vec<Endpoint>,
     /// The name under which the sentinels know the master.
     pub master_name: String,
@@ -15,17 +21,28 @@ pub struct Config {
     pub credentials: Option<Credentials>,
     /// For the sentinels.
     pub sentinel_credentials: Option<Credentials>,
+    /// TLS to the data nodes; `None` is plain TCP.
+    pub tls: Option<Tls>,
+    /// TLS to the sentinels; `None` is plain TCP.
+    pub sentinel_tls: Option<Tls>,
+    /// What to dial instead of what the sentinels name.
+    pub nat_map: NatMap,
+    /// Whose word is taken for it.
+    pub agreement: Agreement,
     /// All timeouts.
     pub timings: Timings,
 }
 
-/// A host and a port.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Endpoint {
-    /// Name or address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
+/// When the sentinels' word is taken for who the master is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Agreement {
+    /// A majority that agrees ends the search at once; without one, the answer of the newest
+    /// configuration is taken when the time is over.
+    #[default]
+    MajorityElseNewest,
+    /// Only a majority that agrees is believed. For clients that can be cut off together with a replaced
+    /// master and a minority of the sentinels.
+    Majority,
 }
 
 /// A user's password, and the user where it is not the default one.
@@ -37,52 +54,6 @@ pub struct Credentials {
     pub password: String,
 }
 
-/// All timeouts. The defaults suit a cluster within one region.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timings {
-    /// One sentinel's answer.
-    pub ask: Duration,
-    /// The whole search for the master.
-    pub discovery: Duration,
-    /// TCP connect to a data node.
-    pub connect: Duration,
-    /// AUTH, ROLE and INFO on a new connection.
-    pub handshake: Duration,
-    /// One call's answer. Shorter than `down_after`: a late answer of a stale master is never believed.
-    pub response: Duration,
-    /// After this pause a connection is probed before it is used.
-    pub idle_before_probe: Duration,
-    /// The probe's answer.
-    pub probe: Duration,
-    /// Shortest pause between attempts.
-    pub backoff_min: Duration,
-    /// Longest pause between attempts.
-    pub backoff_max: Duration,
-    /// `down-after-milliseconds` of the sentinels.
-    pub down_after: Duration,
-    /// How long the kernel keeps unacknowledged data before it gives a connection up.
-    pub tcp_user_timeout: Duration,
-}
-
-impl Default for Timings {
-    fn default() -> Self {
-        let ms = Duration::from_millis;
-        Self {
-            ask: ms(150),
-            discovery: ms(400),
-            connect: ms(200),
-            handshake: ms(200),
-            response: ms(250),
-            idle_before_probe: ms(5_000),
-            probe: ms(100),
-            backoff_min: ms(20),
-            backoff_max: ms(150),
-            down_after: ms(1_500),
-            tcp_user_timeout: ms(2_000),
-        }
-    }
-}
-
 impl Config {
     /// These sentinels and this master, and the defaults for the rest.
     #[must_use]
@@ -92,69 +63,42 @@ impl Config {
             master_name: master_name.into(),
             credentials: None,
             sentinel_credentials: None,
+            tls: None,
+            sentinel_tls: None,
+            nat_map: NatMap::default(),
+            agreement: Agreement::default(),
             timings: Timings::default(),
         }
     }
 
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        let timings = &self.timings;
         if self.sentinels.is_empty() {
-            return Err(ConfigError("`sentinels` is empty"));
+            return Err(ConfigError::new("`sentinels` is empty"));
+        }
+        if self.sentinels.len() > SENTINELS_MAX {
+            return Err(ConfigError::new(format!("`sentinels` has more than {SENTINELS_MAX}")));
         }
         if self.master_name.is_empty() {
-            return Err(ConfigError("`master_name` is empty"));
+            return Err(ConfigError::new("`master_name` is empty"));
         }
-        if timings.response >= timings.down_after {
-            return Err(ConfigError("`timings.response` must be shorter than `timings.down_after`"));
-        }
-        let bounded = [timings.ask, timings.discovery, timings.connect, timings.handshake, timings.response];
-        if bounded.iter().any(Duration::is_zero) {
-            return Err(ConfigError("a timeout of zero in `timings`"));
-        }
-        if timings.backoff_min > timings.backoff_max {
-            return Err(ConfigError("`timings.backoff_min` is longer than `timings.backoff_max`"));
-        }
-        Ok(())
+        self.timings.check()
     }
 }
 
 /// A configuration that cannot work; names the setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct ConfigError(&'static str);
+pub struct ConfigError(String);
+
+impl ConfigError {
+    pub(crate) fn new(fault: impl Into<String>) -> Self {
+        Self(fault.into())
+    }
+}
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Credentials").field("username", &self.username).finish_non_exhaustive()
-    }
-}
-
-/// A text that is not `host:port`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not `host:port`")]
-pub struct InvalidEndpoint;
-
-impl FromStr for Endpoint {
-    type Err = InvalidEndpoint;
-
-    fn from_str(text: &str) -> Result<Self, InvalidEndpoint> {
-        let (host, port) = text.rsplit_once(':').ok_or(InvalidEndpoint)?;
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let port = port.parse().ok().filter(|port| *port != 0).ok_or(InvalidEndpoint)?;
-        if host.is_empty() || host.contains(char::is_whitespace) {
-            return Err(InvalidEndpoint);
-        }
-        Ok(Self { host: host.to_owned(), port })
-    }
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(formatter, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(formatter, "{}:{}", self.host, self.port)
-        }
     }
 }
 
@@ -163,22 +107,20 @@ impl fmt::Display for Endpoint {
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_endpoint_is_a_host_and_a_port() {
-        for text in ["10.0.0.1:6379", "redis-1.internal:26379", "[::1]:6379"] {
-            assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
-        }
-        for text in ["", "host", ":1", "host:", "host:0", "host:70000", "a b:1"] {
-            assert_eq!(text.parse::<Endpoint>(), Err(InvalidEndpoint), "{text}");
-        }
+    fn config() -> Config {
+        Config::new(vec!["h:1".parse().unwrap()], "m")
     }
 
     #[test]
-    fn a_response_timeout_not_below_down_after_is_refused() {
-        let mut config = Config::new(vec!["h:1".parse().unwrap()], "m");
-        assert_eq!(config.check(), Ok(()));
-        config.timings.response = config.timings.down_after;
-        assert!(config.check().unwrap_err().to_string().contains("down_after"));
+    fn a_configuration_without_sentinels_or_name_is_refused() {
+        assert_eq!(config().check(), Ok(()));
+        assert!(
+            Config { sentinels: vec![], ..config() }.check().unwrap_err().to_string().contains("`sentinels`")
+        );
+        let nameless = Config { master_name: String::new(), ..config() };
+        assert!(nameless.check().unwrap_err().to_string().contains("`master_name`"));
+        let many = Config { sentinels: vec!["h:1".parse().unwrap(); SENTINELS_MAX + 1], ..config() };
+        assert!(many.check().is_err());
     }
 
     #[test]

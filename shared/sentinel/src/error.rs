@@ -1,9 +1,29 @@
-//! How a call can fail, by what the caller may do next.
+//! How a call can fail, by what the caller may do next. The one table of it:
+//!
+//! | error | such as | was it run? | what this client does | what the caller may do |
+//! |---|---|---|---|---|
+//! | [`Error::Config`] | unknown master name, WRONGPASS, NOPERM, a certificate for another name, no sentinel | no | nothing more; tells every call so for a while | alarm |
+//! | [`Error::Unavailable`] | no sentinel reachable, connect refused, no master yet, `maxclients` | no | tries again until the deadline | try again |
+//! | [`Error::Rejected`] | READONLY, LOADING, MASTERDOWN | no | finds the master anew, tries again | try again |
+//! | | NOREPLICAS | no | waits a little, tries again | try again |
+//! | | NOSCRIPT | no | sends the source | never seen |
+//! | | OOM, MISCONF, BUSY | no | tells it at once | alarm |
+//! | [`Error::Ambiguous`] | no answer in time, connection lost, an answer that cannot be read | unknown | tries again what is idempotent | the same request again |
+//! | [`Error::Unreplicated`] | fewer replicas than required, from [`Reply::require`](crate::Reply::require) | on the master | finds the master anew before the next call | the same request again |
+//! | [`Error::Script`] | WRONGTYPE, an error of the script's own | perhaps partly | tells it at once | alarm |
+//! | [`Error::DeadlineExceeded`] | the deadline was over before anything was sent | no | | try again |
+//!
+//! A call whose future is dropped is ambiguous as well. That a dataset belongs to another history is no
+//! error here: each [`Reply`](crate::Reply) names its [`Lineage`](crate::Lineage), and a script that is
+//! given it can refuse.
+
+use crate::Value;
 
 /// How a call can fail.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
-    /// A setting is wrong: credentials, permissions, name of the master, version of the server.
+    /// A setting is wrong: credentials, permissions, TLS, name of the master, version of the server.
     /// Nothing was done, and repeating does not help.
     #[error("misconfigured: {0}")]
     Config(String),
@@ -21,6 +41,16 @@ pub enum Error {
     /// It was sent, and what became of it is not known.
     #[error("sent without an answer: {0}")]
     Ambiguous(String),
+    /// It was run on the master, and too few replicas have it: it may be lost with the master.
+    #[error("known to {replicas} replicas, {required} are required")]
+    Unreplicated {
+        /// The answer.
+        value: Value,
+        /// Replicas that acknowledged.
+        replicas: u64,
+        /// Replicas that were required.
+        required: u64,
+    },
     /// The script or command itself failed, possibly halfway.
     #[error("failed on the server: {code} {detail}")]
     Script {
@@ -51,7 +81,7 @@ impl Error {
     pub const fn next(&self) -> Next {
         match self {
             Self::Unavailable(_) | Self::Rejected { .. } | Self::DeadlineExceeded => Next::NotDone,
-            Self::Ambiguous(_) => Next::OutcomeUnknown,
+            Self::Ambiguous(_) | Self::Unreplicated { .. } => Next::OutcomeUnknown,
             Self::Config(_) | Self::Script { .. } => Next::Broken,
         }
     }

@@ -15,6 +15,7 @@ use std::time::Duration;
 use redis::{Cmd, Value};
 use tokio::sync::oneshot;
 
+use crate::call::Durability;
 use crate::classify::{Failure, Remedy, ambiguous};
 use crate::session::Session;
 use crate::{Deadline, Error};
@@ -22,14 +23,17 @@ use crate::{Deadline, Error};
 /// Calls in one batch: as many as take the master a small part of the response timeout.
 const BATCH_MAX: usize = 64;
 
-/// What a batch takes beside waiting for replicas.
-const ROUND_TRIP_MAX: Duration = Duration::from_millis(50);
-
 /// What a batch waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Acknowledgement {
     pub(crate) count: u8,
     pub(crate) timeout: Duration,
+}
+
+impl Acknowledgement {
+    const fn durability(self) -> Durability {
+        Durability::Replicas { count: self.count, timeout: self.timeout }
+    }
 }
 
 /// A command's answer, and how many replicas have acknowledged it.
@@ -80,9 +84,9 @@ impl Group {
                 None => return Err(ambiguous("no answer in time")),
             },
         };
-        if deadline.remaining() < acknowledgement.timeout + ROUND_TRIP_MAX {
-            // Leading now would have the whole batch end by this one's deadline.
-            return Err(Failure { error: Error::DeadlineExceeded, remedy: Remedy::None });
+        if deadline.remaining() < acknowledgement.durability().attempt_min() {
+            // Leading now would have the whole batch end by this attempt's deadline. Nothing was sent.
+            return Err(Failure { error: Error::DeadlineExceeded, remedy: Remedy::Connect });
         }
         let batch = self.next_batch();
         let answer = lead(session, batch, acknowledgement, deadline).await;

@@ -4,19 +4,29 @@
 //! driver; its types stay inside.
 //!
 //! # What it promises
-//! - **One master at a time.** All sentinels are asked at once; the role is verified on the very
-//!   connection that is kept; after any doubt (timeout, I/O error, READONLY, LOADING, MASTERDOWN) the
-//!   connection is dropped as a whole and found anew.
-//! - **No call is sent twice unless that is safe**: because it is idempotent, or because the server is
-//!   known not to have run it.
-//! - **Every call ends by its deadline**, and its [`Error`] says what the caller may do [`Next`].
-//! - **A durable call is one round trip**: `[EVALSHA, WAIT n t]` in one pipeline; durable calls that meet on
-//!   a connection share it, so that one acknowledgement serves them all.
-//! - **No task of its own** outlives a call, so nothing wakes up after a pause of the whole process; a
-//!   connection that was idle is probed before it is used.
+//! | promise | by |
+//! |---|---|
+//! | **One master at a time.** Role, version and history are verified on the very connection that is kept; after any doubt it is dropped as a whole and the master found anew, by one caller for all | `AUTH, ROLE, INFO` in one pipeline; a generation number |
+//! | **A hung, stale or lying sentinel decides nothing.** | all are asked at once; a majority that agrees, counted as Sentinel counts, ends the search, see [`Agreement`] |
+//! | **No call is sent twice unless that is safe**: because it is idempotent, or because the server is known not to have run it | [`Idempotency`], and one table of errors, see [`Error`] |
+//! | **A late answer of a replaced master is never believed.** | [`Timings::response`] is shorter than `down-after-milliseconds` |
+//! | **Every call ends by its deadline**, and its error says what the caller may do [`Next`] | [`Deadline`] |
+//! | **A durable call is one round trip**, and durable calls that meet on a connection share one acknowledgement | `EVALSHA × n, WAIT` in one pipeline |
+//! | **A history that lost its end, or that is another one, is told.** | [`Continuity`], compared at each connect; [`Status::lost_bytes`] |
+//! | **A failover is no storm.** One client never tries more often than its backoff, keeps its connections to the sentinels while it waits, and can spread its reconnect | [`Timings::backoff_min`], [`Timings::reconnect_spread`] |
+//! | **Nothing wakes up after a pause of the whole process.** No task of its own but the wire driver, which ends with its connection; a connection that was idle by the wall clock is probed before it is used | [`Timings::idle_before_probe`] |
+//! | **A planned failover loses nothing.** | [`Client::failover`] pauses writes until a replica that has everything is the master |
 //!
 //! # What it lacks on purpose
-//! Pub/sub (polling finds a new master earlier), replica reads, transactions, cluster mode.
+//! Pub/sub for following a failover (asking finds a new master earlier; [`Events`] is for people), reads from
+//! replicas, transactions, cluster mode, connection pools (clones share one connection).
+//!
+//! # What it needs
+//! Redis 7 or Valkey 8; older servers run the read-only paths of scripts on a demoted master. Rust 1.94.1.
+//! A tokio runtime with I/O and time.
+//!
+//! # Example
+//! `cargo run --example follow` shows it against a cluster that it starts and whose master it kills.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -42,21 +52,59 @@ mod call;
 mod classify;
 mod client;
 mod config;
-mod connect;
 mod deadline;
 mod discovery;
+mod endpoint;
 mod error;
+mod events;
+mod failover;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::print_stdout)]
+mod fuzz;
 mod group;
 mod handshake;
+mod pace;
+mod replication;
 mod script;
+mod sentinel_answer;
 mod session;
+mod status;
+#[cfg(feature = "testkit")]
+pub mod testkit;
+#[cfg(feature = "testkit")]
+mod testkit_answers;
+#[cfg(feature = "testkit")]
+mod testkit_cluster;
+#[cfg(feature = "testkit")]
+mod testkit_fake;
+#[cfg(feature = "testkit")]
+mod testkit_history;
+#[cfg(feature = "testkit")]
+mod testkit_options;
+#[cfg(feature = "testkit")]
+mod testkit_orders;
+#[cfg(feature = "testkit")]
+mod testkit_process;
+#[cfg(feature = "testkit")]
+mod testkit_proxy;
+mod timings;
+mod tls;
+mod topology;
 mod value;
+mod wire;
 
 pub use call::{Call, Durability, Idempotency, Reply};
-pub use client::{Client, Status};
-pub use config::{Config, ConfigError, Credentials, Endpoint, InvalidEndpoint, Timings};
+pub use client::Client;
+pub use config::{Agreement, Config, ConfigError, Credentials};
 pub use deadline::Deadline;
+pub use endpoint::{Endpoint, InvalidEndpoint, InvalidNatMap, NatMap};
 pub use error::{Error, Next};
-pub use handshake::Lineage;
+pub use events::{Event, Events};
+pub use failover::Failover;
+pub use replication::{Continuity, Lineage};
 pub use script::{Invocation, Script};
+pub use status::Status;
+pub use timings::Timings;
+pub use tls::Tls;
+pub use topology::{MasterView, ReplicaView, SentinelTold, SentinelView, Topology};
 pub use value::Value;

@@ -4,64 +4,78 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use redis::aio::MultiplexedConnection;
-use redis::{Cmd, Pipeline};
+use redis::Cmd;
 
 use crate::classify::{Failure, ambiguous, classify};
-use crate::config::{Config, Endpoint};
-use crate::connect::{Dial, dial};
-use crate::discovery::find_master;
+use crate::config::Config;
+use crate::discovery::Found;
+use crate::endpoint::Endpoint;
 use crate::group::Group;
-use crate::handshake::{Lineage, shake};
+use crate::handshake::{Refusal, shake};
+use crate::replication::{Continuity, Lineage, Position};
+use crate::wire::{Dial, Wire};
 use crate::{Deadline, Error};
 
 /// One connection to a verified master.
 pub(crate) struct Session {
     pub(crate) master: Endpoint,
+    /// The master as the sentinels name it, before the NAT map.
+    pub(crate) named: Endpoint,
+    pub(crate) config_epoch: u64,
     pub(crate) lineage: Lineage,
+    /// How it continues the history of the connection before.
+    pub(crate) continuity: Continuity,
     pub(crate) generation: u64,
-    connection: MultiplexedConnection,
+    wire: Wire,
     /// The durable calls, sent in batches.
     pub(crate) group: Arc<Group>,
     is_dead: AtomicBool,
     opened_at: Instant,
     /// Wall clock in ms: it goes on while the process is frozen, which the monotonic clock may not.
     answered_at: AtomicU64,
+    /// The last replication offset that was seen.
+    offset: AtomicU64,
 }
 
 impl Session {
-    /// Asks the sentinels, connects, verifies.
-    pub(crate) async fn open(config: &Config, generation: u64, deadline: Deadline) -> Result<Self, Error> {
-        let master = find_master(config, deadline).await?;
+    /// Connects to a master, verifies it, and compares its history with where the last one was seen.
+    pub(crate) async fn open(
+        config: &Config,
+        found: Found,
+        generation: u64,
+        before: Option<&Position>,
+        deadline: Deadline,
+    ) -> Result<Self, Refusal> {
+        let Found { master, named, config_epoch } = found;
         let timings = &config.timings;
-        let unavailable = |cause: &dyn std::fmt::Display| Error::Unavailable(format!("{master}: {cause}"));
-        let dialled = dial(Dial {
-            endpoint: &master,
-            credentials: config.credentials.as_ref(),
-            connect: timings.connect,
-            response: timings.response,
-            tcp_user_timeout: timings.tcp_user_timeout,
-        });
-        let connected = deadline.sooner(timings.connect + timings.handshake).bound(dialled).await;
-        let mut connection = match connected {
-            None => return Err(unavailable(&"timed out")),
-            Some(Err(error)) if error.kind() == redis::ErrorKind::AuthenticationFailed => {
-                return Err(Error::Config(format!("{master}: {error}")));
-            }
-            Some(Err(error)) => return Err(unavailable(&error)),
-            Some(Ok(connection)) => connection,
+        let opened = async {
+            let wire = Wire::open(Dial {
+                endpoint: &master,
+                tls: config.tls.as_ref(),
+                connect: timings.connect,
+                response: timings.response,
+                tcp_user_timeout: timings.tcp_user_timeout,
+            })
+            .await?;
+            let replication = shake(&wire, &master, config.credentials.as_ref()).await?;
+            Ok::<_, Refusal>((wire, replication))
         };
-        let shaken = deadline.sooner(timings.handshake).bound(shake(&mut connection)).await;
-        let lineage = shaken.ok_or_else(|| unavailable(&"handshake timed out"))??;
+        let opened = deadline.sooner(timings.connect + timings.handshake).bound(opened).await;
+        let timed_out = || Error::Unavailable(format!("{master}: no answer in time"));
+        let (wire, replication) = opened.ok_or_else(timed_out)??;
         Ok(Self {
             master,
-            lineage,
+            named,
+            config_epoch,
+            lineage: replication.position.lineage.clone(),
+            continuity: replication.continues(before),
             generation,
-            connection,
+            wire,
             group: Arc::default(),
             is_dead: AtomicBool::new(false),
             opened_at: Instant::now(),
             answered_at: AtomicU64::new(wall_clock_ms()),
+            offset: AtomicU64::new(replication.position.offset),
         })
     }
 
@@ -85,10 +99,26 @@ impl Session {
         u128::from(idle_ms) >= pause.as_millis()
     }
 
-    /// Whether the connection still answers.
+    /// How far the master's history was seen to go.
+    pub(crate) fn position(&self) -> Position {
+        Position { lineage: self.lineage.clone(), offset: self.offset.load(Ordering::Relaxed) }
+    }
+
+    /// Notes how far the master's history goes.
+    pub(crate) fn saw(&self, offset: u64) {
+        self.offset.fetch_max(offset, Ordering::Relaxed);
+    }
+
+    /// Whether the connection still answers, and from a master.
     pub(crate) async fn probe(&self, timeout: Duration) -> bool {
-        let ping = redis::cmd("PING");
-        self.send(std::slice::from_ref(&ping), Deadline::after(timeout)).await.is_ok()
+        let role = redis::cmd("ROLE");
+        let Ok(answers) = self.send(std::slice::from_ref(&role), Deadline::after(timeout)).await else {
+            return false;
+        };
+        let answer = answers.into_iter().next().and_then(|answer| redis::from_redis_value(answer).ok());
+        let Some((role, offset, _)) = answer as Option<(String, u64, redis::Value)> else { return false };
+        self.saw(offset);
+        role == "master"
     }
 
     /// Sends commands in one pipeline; each one's answer or error stands by itself.
@@ -97,13 +127,7 @@ impl Session {
         commands: &[Cmd],
         deadline: Deadline,
     ) -> Result<Vec<redis::Value>, Failure> {
-        let mut pipeline = Pipeline::with_capacity(commands.len());
-        for command in commands {
-            pipeline.add_command(command.clone());
-        }
-        let mut connection = self.connection.clone();
-        let sent = deadline.bound(connection.send_packed_commands(&pipeline, 0, commands.len())).await;
-        match sent {
+        match deadline.bound(self.wire.send(commands)).await {
             Some(Ok(values)) => {
                 self.answered_at.store(wall_clock_ms(), Ordering::Relaxed);
                 Ok(values)

@@ -2,6 +2,7 @@
 
 /// What a server answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Value {
     /// Nothing.
     Nil,

@@ -1,0 +1,204 @@
+//! A planned failover that loses nothing.
+//!
+//! `SENTINEL FAILOVER` by itself loses what the old master acknowledges until its replicas have left it, even
+//! what a replica has acknowledged: the one that was not chosen still follows the old master for about a
+//! second, and the sentinels let the old master be one for ten. So writes are paused first, until every
+//! replica has everything, and stay paused until there is a new master, which the old one is then told to
+//! follow. Callers wait meanwhile, and repeat what they sent.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use redis::{Cmd, Value};
+
+use crate::client::Client;
+use crate::discovery::{dial_sentinel, explain, sentinel_command};
+use crate::endpoint::Endpoint;
+use crate::replication::field;
+use crate::session::Session;
+use crate::topology::Topology;
+use crate::wire::{Dial, Wire, auth};
+use crate::{Deadline, Error};
+
+/// How long the old master pauses writes, should nobody make it a replica before: longer than a failover
+/// takes, and than the sentinels let it be a master.
+const PAUSE: Duration = Duration::from_secs(15);
+
+/// Until every replica has everything; callers wait meanwhile.
+const CATCH_UP: Duration = Duration::from_secs(2);
+
+/// Until the sentinels have made another one the master, and it answers.
+const SWITCH: Duration = Duration::from_secs(12);
+
+const POLL: Duration = Duration::from_millis(10);
+
+/// A failover that was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Failover {
+    /// The master before.
+    pub from: Endpoint,
+    /// The master now.
+    pub to: Endpoint,
+    /// How long no write was possible.
+    pub gap: Duration,
+}
+
+impl Client {
+    /// Has the sentinels replace the master, without losing anything that was acknowledged. Takes a user
+    /// that may run `CLIENT PAUSE`, `INFO` and `REPLICAOF` on the data nodes, and `SENTINEL FAILOVER`.
+    ///
+    /// On an error before the sentinels were told, nothing has happened and writes go on. Afterwards the
+    /// sentinels go on by themselves; writes on the old master stay paused for at most 15 s.
+    pub async fn failover(&self) -> Result<Failover, Error> {
+        let patience = CATCH_UP + SWITCH;
+        let before = self.topology(Deadline::after(CATCH_UP)).await;
+        let (from, replicas, sentinel) = check(&before)?;
+        let master = self.node(&from).await?;
+        let mut followers = Vec::new();
+        for replica in &replicas {
+            let dialled = self.config().nat_map.dialled(replica);
+            let dialled =
+                dialled.ok_or_else(|| Error::Config(format!("`nat_map` has no entry for {replica}")))?;
+            followers.push(self.node(&dialled).await?);
+        }
+        let sentinel_wire = dial_sentinel(self.config(), &sentinel).await?;
+        let began = Instant::now();
+        let deadline = Deadline::after(patience);
+        pause(&master).await?;
+        let started = async {
+            catch_up(&master, &followers).await?;
+            start(self, &sentinel, &sentinel_wire).await
+        };
+        if let Err(error) = started.await {
+            // Should this get lost, the pause ends by itself.
+            let _ = answer(&master, client_command(&["UNPAUSE"])).await;
+            return Err(error);
+        }
+        let session = self.await_other_than(&from, deadline).await?;
+        let gap = began.elapsed();
+        demote(&master, &session.named, deadline).await;
+        Ok(Failover { from, to: session.master.clone(), gap })
+    }
+
+    /// A connection to a data node, whatever its role.
+    async fn node(&self, endpoint: &Endpoint) -> Result<Wire, Error> {
+        let config = self.config();
+        let wire = Wire::open(Dial {
+            endpoint,
+            tls: config.tls.as_ref(),
+            connect: config.timings.connect,
+            response: config.timings.response,
+            tcp_user_timeout: config.timings.tcp_user_timeout,
+        })
+        .await?;
+        if let Some(auth) = auth(config.credentials.as_ref()) {
+            answer(&wire, auth).await?;
+        }
+        Ok(wire)
+    }
+
+    async fn await_other_than(&self, old: &Endpoint, deadline: Deadline) -> Result<Arc<Session>, Error> {
+        loop {
+            match self.session(deadline).await {
+                Ok(session) if session.master != *old => return Ok(session),
+                Ok(session) => session.bury(),
+                Err(error) if deadline.is_over() => return Err(error),
+                Err(_) => {}
+            }
+            if deadline.is_over() {
+                return Err(Error::Unavailable(format!("the sentinels still name {old}")));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+}
+
+/// The master, its replicas and a sentinel to tell, where a failover can be expected to succeed.
+fn check(before: &Topology) -> Result<(Endpoint, Vec<Endpoint>, Endpoint), Error> {
+    let unfit = |cause: &str| Error::Unavailable(format!("no failover now: {cause}"));
+    let master = before.master.as_ref().map_err(|cause| unfit(cause))?;
+    let replicas: Vec<_> = master.replicas.iter().filter(|replica| replica.is_online).collect();
+    if replicas.is_empty() {
+        return Err(unfit("no replica follows the master"));
+    }
+    let fit = before.sentinels.iter().find(|sentinel| {
+        sentinel.told.as_ref().is_ok_and(|told| told.quorum_check.is_ok() && told.flags == "master")
+    });
+    let sentinel =
+        fit.ok_or_else(|| unfit("no sentinel sees a healthy master and a majority of the sentinels"))?;
+    let replicas = replicas.into_iter().map(|replica| replica.endpoint.clone()).collect();
+    Ok((master.endpoint.clone(), replicas, sentinel.endpoint.clone()))
+}
+
+async fn pause(master: &Wire) -> Result<(), Error> {
+    answer(master, client_command(&["PAUSE", &PAUSE.as_millis().to_string(), "WRITE"])).await.map(drop)
+}
+
+/// Waits until every replica has all that the master had when it paused.
+async fn catch_up(master: &Wire, followers: &[Wire]) -> Result<(), Error> {
+    let goal = offset(master, "master_repl_offset").await?;
+    let give_up = Deadline::after(CATCH_UP);
+    for follower in followers {
+        while offset(follower, "slave_repl_offset").await? < goal {
+            if give_up.is_over() {
+                return Err(Error::Unavailable("no failover now: a replica does not catch up".to_owned()));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+    Ok(())
+}
+
+async fn start(client: &Client, sentinel: &Endpoint, wire: &Wire) -> Result<(), Error> {
+    let config = client.config();
+    let mut commands: Vec<_> = auth(config.sentinel_credentials.as_ref()).into_iter().collect();
+    commands.push(sentinel_command("FAILOVER", Some(&config.master_name)));
+    let answers = wire.send(&commands).await.map_err(|error| explain(sentinel, &error))?;
+    for answer in answers {
+        if let Value::ServerError(error) = answer {
+            return Err(explain(sentinel, &error.into()));
+        }
+    }
+    Ok(())
+}
+
+/// Has the old master follow the new one. Should it not listen, the sentinels tell it some seconds later, and
+/// until then it pauses.
+async fn demote(master: &Wire, to: &Endpoint, deadline: Deadline) {
+    let mut follow = redis::cmd("REPLICAOF");
+    follow.arg(&to.host).arg(to.port);
+    match deadline.bound(answer(master, follow)).await {
+        Some(Ok(_)) => {}
+        failed => tracing::warn!(?failed, "the old master was not told to follow the new one"),
+    }
+}
+
+async fn offset(node: &Wire, name: &str) -> Result<u64, Error> {
+    let info = info(node).await?;
+    let offset = field(&info, name).and_then(|offset| offset.parse().ok());
+    offset.ok_or_else(|| Error::Unavailable(format!("no failover now: INFO shows no {name}")))
+}
+
+async fn info(node: &Wire) -> Result<String, Error> {
+    let mut info = redis::cmd("INFO");
+    info.arg("replication");
+    let text = redis::from_redis_value(answer(node, info).await?);
+    text.map_err(|error| Error::Unavailable(format!("INFO: {error}")))
+}
+
+fn client_command(words: &[&str]) -> Cmd {
+    let mut command = redis::cmd("CLIENT");
+    command.arg(words);
+    command
+}
+
+async fn answer(node: &Wire, command: Cmd) -> Result<Value, Error> {
+    let answers = node.send(std::slice::from_ref(&command)).await;
+    let answer = answers.map_err(|error| Error::Unavailable(error.to_string()))?.into_iter().next();
+    match answer {
+        Some(Value::ServerError(error)) => Err(Error::Config(redis::RedisError::from(error).to_string())),
+        Some(value) => Ok(value),
+        None => Err(Error::Unavailable("an answer is missing".to_owned())),
+    }
+}

@@ -1,0 +1,90 @@
+//! What one sentinel says of a master, read from its answers.
+
+use std::collections::HashMap;
+
+use redis::Value;
+
+use crate::endpoint::Endpoint;
+
+/// What one sentinel says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// The sentinel's own id: however many addresses it has, it has one vote.
+    pub(crate) id: String,
+    /// `None`: it does not know a master of this name.
+    pub(crate) master: Option<Endpoint>,
+    pub(crate) config_epoch: u64,
+    /// Sentinels that it counts, itself among them.
+    pub(crate) electorate: usize,
+    /// The others, by id, where it was asked for them.
+    pub(crate) others: Vec<(String, Endpoint)>,
+}
+
+/// Fields of one instance in a sentinel's answer.
+pub(crate) type Instance = HashMap<String, String>;
+
+/// `get-master-addr-by-name`.
+pub(crate) fn read_endpoint(value: Value) -> Option<Endpoint> {
+    let (host, port): (String, u16) = redis::from_redis_value(value).ok()?;
+    (!host.is_empty() && port != 0).then_some(Endpoint { host, port })
+}
+
+/// `SENTINEL MASTER`.
+pub(crate) fn read_instance(value: Value) -> Option<Instance> {
+    redis::from_redis_value(value).ok()
+}
+
+/// `SENTINEL SENTINELS` and `SENTINEL REPLICAS`.
+pub(crate) fn read_instances(value: Value) -> Vec<Instance> {
+    redis::from_redis_value(value).unwrap_or_default()
+}
+
+/// Where an instance listens.
+pub(crate) fn endpoint_of(instance: &Instance) -> Option<Endpoint> {
+    let port = instance.get("port")?.parse().ok().filter(|port| *port != 0)?;
+    let host = instance.get("ip").filter(|host| !host.is_empty())?.clone();
+    Some(Endpoint { host, port })
+}
+
+/// A number among an instance's fields; 0 where it is missing.
+pub(crate) fn number_of(instance: &Instance, name: &str) -> u64 {
+    instance.get(name).and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(texts: &[&str]) -> Value {
+        Value::Array(texts.iter().map(|text| Value::BulkString(text.as_bytes().to_vec())).collect())
+    }
+
+    #[test]
+    fn an_address_is_a_host_and_a_port_and_nothing_else() {
+        let expected = Endpoint { host: "10.0.0.1".to_owned(), port: 6_379 };
+        assert_eq!(read_endpoint(texts(&["10.0.0.1", "6379"])), Some(expected));
+        for wrong in [
+            texts(&[]),
+            texts(&["a"]),
+            texts(&["", "1"]),
+            texts(&["a", "0"]),
+            texts(&["a", "99999"]),
+            Value::Nil,
+            Value::Int(1),
+        ] {
+            assert_eq!(read_endpoint(wrong), None);
+        }
+    }
+
+    #[test]
+    fn an_instance_is_pairs_of_texts() {
+        let instance = read_instance(texts(&["ip", "10.0.0.1", "port", "26379", "config-epoch", "7"]));
+        let instance = instance.unwrap_or_default();
+        assert_eq!(
+            endpoint_of(&instance).map(|endpoint| endpoint.to_string()),
+            Some("10.0.0.1:26379".to_owned())
+        );
+        assert_eq!((number_of(&instance, "config-epoch"), number_of(&instance, "absent")), (7, 0));
+        assert_eq!(read_instances(Value::Int(1)), Vec::<Instance>::new());
+    }
+}

@@ -1,0 +1,86 @@
+//! Whether a new master's history continues the old one's, and how much of it is missing.
+
+use sentinel::testkit::{Cluster, ClusterOptions, History, Member, Outcome, Passage, Plan, Return};
+use sentinel::{Client, Durability, NatMap};
+
+use crate::calls::{cluster, connected, eventually, idempotent, ms, within};
+
+/// Writes through until one is acknowledged by the master after `old`.
+async fn follow(history: &History, client: &Client) {
+    eventually("a write to the new master", async || {
+        history.write(client, Plan { timeout: ms(2_000), ..idempotent() }).await.ok()
+    })
+    .await;
+}
+
+/// Case 22.
+#[tokio::test]
+async fn a_failover_that_lost_nothing_is_proven_to_have_lost_nothing() {
+    let cluster = cluster().await;
+    let (master, client) = connected(&cluster).await;
+    let history = History::new();
+    for _ in 0..50 {
+        history.write(&client, Plan::default()).await.unwrap();
+    }
+    client.topology(within(ms(500))).await;
+    cluster.kill(Member::Node(master)).unwrap();
+    follow(&history, &client).await;
+    let status = client.status();
+    assert_eq!((status.failovers, status.lost_bytes, status.breaks), (1, 0, 0));
+    history.check(&cluster).await.unwrap();
+}
+
+/// Case 22.
+#[tokio::test]
+#[ignore = "slow: run by cargo spillway test --all"]
+async fn a_failover_that_lost_the_end_of_the_history_is_followed_and_the_loss_is_counted() {
+    let cluster =
+        Cluster::start(ClusterOptions { is_proxied: true, ..ClusterOptions::default() }).await.unwrap();
+    let mut config = cluster.config();
+    let pairs = (0..3).map(|index| (cluster.node(index), cluster.node_direct(index)));
+    let sentinels = (0..3).map(|index| (cluster.sentinel(index), cluster.sentinel(index)));
+    config.nat_map = NatMap::new(pairs.chain(sentinels));
+    let client = Client::new(config).unwrap();
+    let history = History::new();
+    history.write(&client, Plan::default()).await.unwrap();
+    let master = cluster.master().await.unwrap();
+    // Replicas and sentinels do not hear it any more; for two seconds it takes the replicas for connected.
+    let proxy = cluster.proxy(master).unwrap();
+    proxy.set(Passage::Silent);
+    for _ in 0..50 {
+        history.write(&client, Plan { durability: Durability::Master, ..Plan::default() }).await.unwrap();
+    }
+    client.topology(within(ms(500))).await;
+    cluster.kill(Member::Node(master)).unwrap();
+    proxy.set(Passage::Cut);
+    follow(&history, &client).await;
+    let status = client.status();
+    println!("{status:?}");
+    assert_eq!((status.failovers, status.breaks), (1, 0));
+    assert!(status.lost_bytes > 0);
+    let tally = history.check(&cluster).await.unwrap();
+    assert!(tally.count(Outcome::Acknowledged) >= 2, "what a replica had acknowledged is there: {tally:?}");
+}
+
+/// Case 21. That a script then refuses to sell is a matter of the script.
+#[tokio::test]
+async fn a_master_that_comes_back_empty_is_told_as_another_history() {
+    let cluster = cluster().await;
+    let (master, client) = connected(&cluster).await;
+    let history = History::new();
+    history.write(&client, Plan { durability: Durability::Master, ..Plan::default() }).await.unwrap();
+    let before = client.status().lineage;
+    // Sooner than the sentinels miss it.
+    cluster.kill(Member::Node(master)).unwrap();
+    cluster.restart(master, Return::MasterEmpty).unwrap();
+    eventually("its return", async || client.warm_up(within(ms(500))).await.ok().and(client.status().master))
+        .await;
+    eventually("a new connection", async || {
+        drop(history.write(&client, idempotent()).await);
+        (client.status().generation > 1).then_some(())
+    })
+    .await;
+    let status = client.status();
+    assert!(status.breaks > 0, "{status:?}");
+    assert_ne!(status.lineage, before);
+}
