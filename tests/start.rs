@@ -81,6 +81,28 @@ async fn a_node_that_reaches_no_sentinels_waits_for_most_of_them_and_does_not_gu
     assert_eq!(nodes.log("redis-1").matches("waiting").count(), 1, "it says so once");
 }
 
+/// Processes that were told to keep their data in this folder.
+#[cfg(target_os = "linux")]
+fn processes_of(data: &std::path::Path) -> usize {
+    let told = format!("SPILLWAY_DATA={}", data.display());
+    let processes = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
+        let environment = std::fs::read(entry.ok()?.path().join("environ")).ok()?;
+        environment.split(|byte| *byte == 0).any(|variable| variable == told.as_bytes()).then_some(())
+    });
+    processes.count()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_node_that_is_ended_while_it_waits_leaves_nothing_behind() {
+    let mut nodes = Nodes::new("start-ended");
+    nodes.start_redis(0);
+    eventually("that it waits", async || nodes.log("redis-1").contains("waiting").then_some(())).await;
+    nodes.kill("redis-1");
+    let data = nodes.data("redis-1");
+    eventually("that nothing is left", async || (processes_of(&data) == 0).then_some(())).await;
+}
+
 #[tokio::test]
 async fn nodes_and_sentinels_with_certificates_and_names_speak_tls_only_and_fail_over() {
     let mut nodes = Nodes::start_with_tls("start-tls").await;

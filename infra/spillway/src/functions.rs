@@ -14,11 +14,22 @@ use crate::running::{FUNCTION, OPERATOR, Running};
 /// Builds every binary, with cargo's own progress. The whole workspace, because each selection of
 /// packages would be compiled with features of its own.
 pub(crate) fn build_functions() -> Result<()> {
-    let mut cargo = Command::new("cargo");
-    cargo.args(["build", "--release", "--quiet", "--workspace", "--bins"]).current_dir(checkout());
+    let mut cargo = cargo();
+    cargo.args(["build", "--release", "--quiet", "--workspace", "--bins"]);
     let status = cargo.status().context("cannot run cargo; install Rust with rustup")?;
     ensure!(status.success(), "the functions do not build; what cargo says above tells why");
     Ok(())
+}
+
+/// Cargo in this checkout, as if it were called from a terminal. What `cargo run` tells this program about its
+/// package would have build scripts run again, and most of the dependencies compiled with each command.
+pub(crate) fn cargo() -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(checkout()).env_remove("CARGO_MANIFEST_DIR");
+    for part in ["NAME", "VERSION_MAJOR", "VERSION_MINOR", "VERSION_PATCH", "VERSION_PRE"] {
+        cargo.env_remove(format!("CARGO_PKG_{part}"));
+    }
+    cargo
 }
 
 /// The front door of a function.

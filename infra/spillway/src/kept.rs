@@ -47,7 +47,16 @@ pub(crate) struct Secrets {
 
 impl Ports {
     pub(crate) fn keep(data: &Path) -> Result<Self> {
-        let ports: Self = keep(&data.join("ports.json"), Self::choose)?;
+        let path = data.join("ports.json");
+        let mut ports: Self = keep(&path, Self::choose)?;
+        // Also where an earlier start did not know one of the functions.
+        let mut taken: BTreeSet<u16> = ports.named().map(|(_, port)| port).chain([ports.gateway]).collect();
+        for function in FUNCTIONS {
+            if let Entry::Vacant(vacant) = ports.functions.entry(function.to_owned()) {
+                vacant.insert(free_port(&mut taken)?);
+            }
+        }
+        write_private(&path, &serde_json::to_string_pretty(&ports)?)?;
         for (name, port) in ports.named() {
             require_free(&name, port)?;
         }
@@ -60,10 +69,8 @@ impl Ports {
             Ok([free_port(&mut taken)?, free_port(&mut taken)?, free_port(&mut taken)?])
         };
         let (redis, sentinels) = (three()?, three()?);
-        let dynamodb = free_port(&mut taken)?;
-        let functions = FUNCTIONS.iter().map(|name| Ok(((*name).to_owned(), free_port(&mut taken)?)));
-        let functions = functions.collect::<Result<_>>()?;
-        Ok(Self { redis, sentinels, dynamodb, functions, gateway: free_port(&mut taken)? })
+        let (dynamodb, gateway) = (free_port(&mut taken)?, free_port(&mut taken)?);
+        Ok(Self { redis, sentinels, dynamodb, functions: BTreeMap::new(), gateway })
     }
 
     fn named(&self) -> impl Iterator<Item = (String, u16)> + '_ {

@@ -132,6 +132,9 @@ impl Supervisor {
         self.add(Kind::Redis(2))?;
         self.await_part(|| nodes.iter().all(|node| serves(*node, &password)))?;
         self.await_part(|| nodes.iter().any(|node| replicas(*node, &password) == 2))?;
+        // From now on a master that dies is replaced.
+        self.await_part(|| sentinels.iter().all(|sentinel| has_met_all(*sentinel, &sentinel_password)))?;
+        set_pace(&sentinels, &sentinel_password, Pace::USUAL);
         (self.say)("starting the functions and the gateway");
         for name in FUNCTIONS {
             self.add(Kind::Function(name))?;
@@ -142,11 +145,7 @@ impl Supervisor {
         }
         self.add(Kind::Gateway)?;
         let address = local(self.gateway_port);
-        self.await_part(|| std::net::TcpStream::connect(address).is_ok())?;
-        // Whoever kills the master now sees a failover.
-        self.await_part(|| sentinels.iter().all(|sentinel| has_met_all(*sentinel, &sentinel_password)))?;
-        set_pace(&sentinels, &sentinel_password, Pace::USUAL);
-        Ok(())
+        self.await_part(|| std::net::TcpStream::connect(address).is_ok())
     }
 
     fn add(&mut self, kind: Kind) -> Result<()> {

@@ -1,13 +1,12 @@
 //! `cargo spillway test`: installs what the tests need, builds the functions, runs every test.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::functions::build_functions;
-use crate::layout::checkout;
+use crate::functions::{build_functions, cargo};
 use crate::programs;
 use crate::progress::say;
 
@@ -52,8 +51,8 @@ impl TestArguments {
         say("building the functions and the tests (the first time takes some minutes)");
         build_functions()?;
         let began = Instant::now();
-        let mut cargo = Command::new("cargo");
-        cargo.args(["test", "--release", "--workspace", "--no-fail-fast", "--"]).current_dir(checkout());
+        let mut cargo = cargo();
+        cargo.args(["test", "--release", "--workspace", "--no-fail-fast", "--"]);
         cargo.args(self.filter).args(self.all.then_some("--include-ignored"));
         let mut child = cargo.stdout(Stdio::piped()).spawn().context("cannot run cargo")?;
         let mut totals = Totals::default();
