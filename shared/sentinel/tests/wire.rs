@@ -116,7 +116,7 @@ async fn a_call_without_the_time_for_an_attempt_is_not_sent() {
     client.warm_up(within(ms(2_000))).await.unwrap();
     let told = one(&client, call(Idempotency::NonIdempotent, ms(1))).await;
     assert!(matches!(told, Err(Error::DeadlineExceeded)), "{told:?}");
-    let replicas = Durability::Replicas { count: 1, timeout: ms(200) };
+    let replicas = Durability::Replicas { count: 1, timeout: ms(190) };
     let call = Call { durability: replicas, ..call(Idempotency::NonIdempotent, ms(150)) };
     let told = one(&client, call).await;
     assert!(matches!(told, Err(Error::DeadlineExceeded)), "{told:?}");
