@@ -121,6 +121,12 @@ impl Client {
         let permit = call.deadline.bound(self.0.in_flight.acquire()).await;
         let Some(Ok(_permit)) = permit else { return Err(Error::DeadlineExceeded) };
         let attempt_min = call.durability.attempt_min();
+        if attempt_min >= self.0.config.timings.response {
+            return Err(Error::Config(format!(
+                "a wait for replicas of {:?} leaves an answer no time within `timings.response`",
+                call.durability
+            )));
+        }
         // Once an attempt has no known outcome, no later one that did not run can tell it.
         let mut doubt = None;
         // What the server or the search for it said last; that the time is over says less.

@@ -190,7 +190,7 @@ impl Tally {
         let mut failures = self.failures;
         failures.sort();
         failures.dedup();
-        Err(Error::Unavailable(format!("no sentinel answered ({})", failures.join("; "))))
+        Err(Error::Unavailable(format!("none of `sentinels` answered ({})", failures.join("; "))))
     }
 
     /// Sentinels that the others name and that are not configured.

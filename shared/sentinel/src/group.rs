@@ -46,10 +46,13 @@ pub(crate) struct Group(Mutex<State>);
 #[derive(Default)]
 struct State {
     is_led: bool,
+    /// The last ticket that was given.
+    tickets: u64,
     waiting: VecDeque<Call>,
 }
 
 struct Call {
+    ticket: u64,
     command: Cmd,
     acknowledgement: Acknowledgement,
     /// Where its caller waits; `None` for the call of the leader itself.
@@ -77,10 +80,13 @@ impl Group {
     ) -> Answer {
         let leadership = match self.join(command, acknowledgement) {
             Ok(leadership) => leadership,
-            Err(turn) => match deadline.bound(turn).await {
+            Err((ticket, turn)) => match deadline.bound(turn).await {
                 Some(Ok(Turn::Answered(answer))) => return answer,
                 Some(Ok(Turn::Lead(leadership))) => leadership,
                 Some(Err(_)) => return Err(ambiguous("the caller that sent it was dropped")),
+                None if self.withdraw(ticket) => {
+                    return Err(Failure { error: Error::DeadlineExceeded, remedy: Remedy::Connect });
+                }
                 None => return Err(ambiguous("no answer in time")),
             },
         };
@@ -99,16 +105,25 @@ impl Group {
         self: &Arc<Self>,
         command: Cmd,
         acknowledgement: Acknowledgement,
-    ) -> Result<Leadership, oneshot::Receiver<Turn>> {
+    ) -> Result<Leadership, (u64, oneshot::Receiver<Turn>)> {
         let mut state = self.lock();
+        state.tickets += 1;
+        let ticket = state.tickets;
         if !state.is_led {
             state.is_led = true;
-            state.waiting.push_front(Call { command, acknowledgement, caller: None });
+            state.waiting.push_front(Call { ticket, command, acknowledgement, caller: None });
             return Ok(Leadership(self.clone()));
         }
         let (caller, turn) = oneshot::channel();
-        state.waiting.push_back(Call { command, acknowledgement, caller: Some(caller) });
-        Err(turn)
+        state.waiting.push_back(Call { ticket, command, acknowledgement, caller: Some(caller) });
+        Err((ticket, turn))
+    }
+
+    /// Takes a call out of the queue; whether it was still there, and so was not sent.
+    fn withdraw(&self, ticket: u64) -> bool {
+        let mut state = self.lock();
+        let place = state.waiting.iter().position(|call| call.ticket == ticket);
+        place.and_then(|place| state.waiting.remove(place)).is_some()
     }
 
     /// The leader's own call, and those behind it that wait for the same. Who has gone is left out.

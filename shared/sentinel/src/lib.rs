@@ -26,7 +26,7 @@
 //! A tokio runtime with I/O and time.
 //!
 //! # Example
-//! `cargo run --example follow` shows it against a cluster that it starts and whose master it kills.
+//! `cargo run --release --package sentinel --example follow` shows it against a cluster that it starts and whose master it kills.
 //!
 //! ```no_run
 //! use std::time::Duration;

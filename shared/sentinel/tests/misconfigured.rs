@@ -1,9 +1,9 @@
 //! Settings that cannot work are told as such, at once, and are not tried again and again.
 
-use sentinel::testkit::{Cluster, ClusterOptions, Member};
+use sentinel::testkit::{Answer, Cluster, ClusterOptions, FakeServer, Member, as_master};
 use sentinel::{Client, Config, Credentials, Error, Idempotency, Script};
 
-use crate::calls::{call, cluster, connections, ms, one};
+use crate::calls::{call, client_of, cluster, connections, ms, one};
 
 /// A cluster with passwords on all of it.
 async fn locked() -> Cluster {
@@ -94,4 +94,22 @@ async fn a_missing_password_is_told_when_connecting() {
 #[should_panic(expected = "#!lua")]
 fn a_script_that_a_demoted_master_would_run_is_refused() {
     let _ = Script::new("return 1");
+}
+
+#[tokio::test]
+async fn a_server_before_version_7_is_refused_when_connecting() {
+    let master = FakeServer::start(|words| match as_master(words) {
+        Answer::Text(info) => Answer::Text(info.replace("7.0.15", "6.2.14")),
+        answer => answer,
+    })
+    .await
+    .unwrap();
+    let (client, _sentinels) = client_of(&master.endpoint()).await;
+    let told = one(&client, call(Idempotency::Idempotent, ms(2_000))).await.unwrap_err();
+    assert!(matches!(told, Error::Config(_)) && told.to_string().contains("6.2.14"), "{told}");
+    assert_eq!(
+        (master.connections(), master.count("EVALSHA")),
+        (1, 0),
+        "it was tried once, and asked nothing"
+    );
 }

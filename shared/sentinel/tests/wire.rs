@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use sentinel::testkit::{Answer, FakeServer, as_master};
-use sentinel::{Call, Client, Durability, Error, Idempotency, Value};
+use sentinel::{Call, Client, Durability, Error, Idempotency, Next, Value};
 use tokio::task::JoinSet;
 
 use crate::calls::{call, client_of, config_naming, fake_master, ms, one, within};
@@ -116,11 +116,42 @@ async fn a_call_without_the_time_for_an_attempt_is_not_sent() {
     client.warm_up(within(ms(2_000))).await.unwrap();
     let told = one(&client, call(Idempotency::NonIdempotent, ms(1))).await;
     assert!(matches!(told, Err(Error::DeadlineExceeded)), "{told:?}");
-    let replicas = Durability::Replicas { count: 1, timeout: ms(200) };
+    let replicas = Durability::Replicas { count: 1, timeout: ms(190) };
     let call = Call { durability: replicas, ..call(Idempotency::NonIdempotent, ms(150)) };
     let told = one(&client, call).await;
     assert!(matches!(told, Err(Error::DeadlineExceeded)), "{told:?}");
     assert_eq!(master.count("EVALSHA"), 0);
+}
+
+/// Case 32.
+#[tokio::test]
+async fn a_wait_that_outlasts_the_time_for_an_answer_is_refused_at_once() {
+    let master = fake_master().await;
+    let (client, _sentinels) = client_of(&master.endpoint()).await;
+    client.warm_up(within(ms(2_000))).await.unwrap();
+    let response = client.config().timings.response;
+    let replicas = Durability::Replicas { count: 1, timeout: response };
+    let begun_at = Instant::now();
+    let call = Call { durability: replicas, ..call(Idempotency::NonIdempotent, ms(2_000)) };
+    one(&client, call).await.unwrap_err();
+    assert!(begun_at.elapsed() < response, "{:?}", begun_at.elapsed());
+    assert_eq!(master.count("EVALSHA"), 0);
+}
+
+/// Case 32.
+#[tokio::test]
+async fn a_call_that_waited_behind_another_and_was_not_sent_is_not_in_doubt() {
+    let (master, is_silent) = answering_once(Answer::Silence).await;
+    let (client, _sentinels) = client_of(&master.endpoint()).await;
+    client.warm_up(within(ms(2_000))).await.unwrap();
+    is_silent.store(true, Ordering::SeqCst);
+    let replicas = Durability::Replicas { count: 1, timeout: ms(50) };
+    let call = |timeout| Call { durability: replicas, ..call(Idempotency::NonIdempotent, timeout) };
+    // The second has less time than the first, behind which it waits.
+    let (first, second) = tokio::join!(one(&client, call(ms(2_000))), one(&client, call(ms(150))));
+    assert!(matches!(first, Err(Error::Ambiguous(_))), "{first:?}");
+    assert_eq!(master.count("EVALSHA"), 1);
+    assert_eq!(second.unwrap_err().next(), Next::NotDone);
 }
 
 /// Case 35.
