@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::Value;
 use spillway::{Running, Signal, signal};
 
-use crate::commands::{command_on, spillway_on};
+use crate::commands::{command_on, spillway_on, spillway_with};
 use crate::failover::{master, rush_through};
 use crate::shop::{Answer, open_sale, open_sale_in, send, units};
 use crate::system::{eventually, private};
@@ -119,12 +119,9 @@ async fn a_planned_failover_in_a_rush_loses_nothing_and_is_seen_by_who_follows()
 
 #[test]
 fn a_command_on_another_cluster_says_which_settings_it_misses() {
-    let tests = std::env::current_exe().unwrap();
-    let program = tests.parent().unwrap().parent().unwrap().join("spillway");
-    let mut command = std::process::Command::new(program);
-    let output = command.args(["failover", "--from-env"]).env_clear().output().unwrap();
-    let err = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success());
+    let run = spillway_with(&[], &["failover", "--from-env"]);
+    assert_ne!(run.code, Some(0));
+    let err = run.err;
     assert!(
         err.contains("REDIS_SENTINELS is missing") && err.contains("REDIS_MASTER_NAME is missing"),
         "{err}"

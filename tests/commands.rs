@@ -24,19 +24,34 @@ fn spillway(arguments: &[&str]) -> Run {
 
 /// Runs `spillway` against this system.
 pub(crate) fn spillway_on(running: &Running, arguments: &[&str]) -> Run {
-    let output = command_on(running, arguments).output().unwrap();
+    run(command_on(running, arguments))
+}
+
+/// Runs `spillway` with these environment variables and no others.
+pub(crate) fn spillway_with(settings: &[(&str, String)], arguments: &[&str]) -> Run {
+    let mut command = Command::new(program());
+    command.args(arguments).env_clear().envs(settings.iter().map(|(name, value)| (name, value)));
+    run(command)
+}
+
+fn run(mut command: Command) -> Run {
+    let output = command.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Run { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
+/// Where `spillway` was built.
+fn program() -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    tests.parent().unwrap().parent().unwrap().join("spillway")
+}
+
 /// `spillway` against this system, to be run.
 pub(crate) fn command_on(running: &Running, arguments: &[&str]) -> Command {
-    let tests = std::env::current_exe().unwrap();
-    let program = tests.parent().unwrap().parent().unwrap().join("spillway");
     let (group, rest) = arguments.split_first().unwrap();
     let up_json = running.logs.join(format!("up-{:016x}.json", rand::random::<u64>()));
     std::fs::write(&up_json, serde_json::to_string(running).unwrap()).unwrap();
-    let mut command = Command::new(program);
+    let mut command = Command::new(program());
     command.arg(group).arg("--up-json").arg(&up_json).args(rest);
     command
 }

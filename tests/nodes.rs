@@ -87,6 +87,24 @@ impl Nodes {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     }
 
+    /// The settings of a function that reaches these servers as their operator.
+    pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
+        let sentinels = self.sentinel_ports.map(|port| format!("{}:{port}", self.host)).join(",");
+        let mut settings = vec![
+            ("REDIS_SENTINELS", sentinels),
+            ("REDIS_MASTER_NAME", "spillway".to_owned()),
+            ("REDIS_USERNAME", "operator".to_owned()),
+            ("REDIS_PASSWORD", PASSWORD.to_owned()),
+            ("SENTINEL_USERNAME", "operator".to_owned()),
+            ("SENTINEL_PASSWORD", PASSWORD.to_owned()),
+        ];
+        if let Some(folder) = &self.tls {
+            let authority = std::fs::read_to_string(folder.join("ca.pem")).unwrap();
+            settings.extend([("REDIS_CA", authority.clone()), ("SENTINEL_CA", authority)]);
+        }
+        settings
+    }
+
     /// Sentinels, then nodes, until the master has both replicas and every sentinel knows them.
     pub(crate) async fn start(name: &str) -> Self {
         Self::new(name).start_all().await

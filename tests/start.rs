@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::commands::spillway_with;
 use crate::nodes::Nodes;
 use crate::system::eventually;
 
@@ -115,6 +116,17 @@ async fn nodes_and_sentinels_with_certificates_and_names_speak_tls_only_and_fail
     let follows =
         async || nodes.ask(master, &["INFO", "replication"]).contains("connected_slaves:2").then_some(());
     eventually("that the old master follows", follows).await;
+    // Another failover, through TLS, by a command that is told what a function would be told.
+    for (command, said) in [("failover", "none was lost"), ("cluster", "quorum 2 of 3")] {
+        let settings = nodes.settings();
+        let run = eventually(command, async || {
+            let run = spillway_with(&settings, &[command, "--from-env"]);
+            (run.code == Some(0)).then_some(run)
+        })
+        .await;
+        assert!(run.out.contains(said) && run.out.contains("localhost:"), "{}{}", run.out, run.err);
+    }
+    assert_ne!(nodes.master(), Some(master));
     let plain =
         Command::new("redis-cli").args(["-p", &nodes.port(master).to_string(), "PING"]).output().unwrap();
     assert!(!plain.status.success(), "{plain:?}");
