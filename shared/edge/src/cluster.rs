@@ -78,6 +78,8 @@ pub struct Sentinel {
     pub sentinels: u64,
     /// Whether enough sentinels are reachable for a failover.
     pub has_quorum: bool,
+    /// Whether it does nothing for half a minute, because its clock has jumped (TILT).
+    pub is_tilted: bool,
 }
 
 impl Cluster {
@@ -171,6 +173,7 @@ impl Sentinel {
             quorum: told.map_or(0, |told| told.quorum),
             sentinels: told.map_or(0, |told| told.sentinels),
             has_quorum: told.is_some_and(|told| told.quorum_check.is_ok()),
+            is_tilted: told.is_some_and(|told| told.is_tilted),
         }
     }
 
@@ -181,6 +184,11 @@ impl Sentinel {
         }
         if !self.has_quorum {
             return Some(format!("Sentinel {address} does not reach enough others for a failover."));
+        }
+        if self.is_tilted {
+            return Some(format!(
+                "Sentinel {address} does nothing for a while: its clock has jumped (TILT)."
+            ));
         }
         (self.flags != "master").then(|| format!("Sentinel {address} notes of the master: {}.", self.flags))
     }

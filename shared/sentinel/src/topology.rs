@@ -92,6 +92,8 @@ pub struct SentinelTold {
     pub sentinels: u64,
     /// Replicas that it knows, and its notes on each, such as `slave,s_down`.
     pub replicas: Vec<(Endpoint, String)>,
+    /// Whether it does nothing for the time being, because its clock has jumped (TILT).
+    pub is_tilted: bool,
     /// Whether enough sentinels are reachable to authorise a failover; otherwise the reason.
     pub quorum_check: Result<(), String>,
 }
@@ -175,6 +177,9 @@ async fn ask(config: &Config, endpoint: &Endpoint) -> Result<SentinelTold, Error
     let wire = dial_sentinel(config, endpoint).await?;
     let mut commands: Vec<_> = auth(config.sentinel_credentials.as_ref()).into_iter().collect();
     let auths = commands.len();
+    let mut info = redis::cmd("INFO");
+    info.arg("sentinel");
+    commands.push(info);
     for name in ["get-master-addr-by-name", "MASTER", "REPLICAS", "CKQUORUM"] {
         commands.push(sentinel_command(name, Some(&config.master_name)));
     }
@@ -187,6 +192,7 @@ async fn ask(config: &Config, endpoint: &Endpoint) -> Result<SentinelTold, Error
         return Err(explain(endpoint, &error.clone().into()));
     }
     let mut answers = answers.into_iter().skip(auths);
+    let info = answers.next().and_then(|info| redis::from_redis_value::<String>(info).ok());
     let master = answers.next().and_then(read_endpoint);
     let instance = answers.next().and_then(read_instance).unwrap_or_default();
     let replicas = answers.next().map(read_instances).unwrap_or_default();
@@ -204,6 +210,7 @@ async fn ask(config: &Config, endpoint: &Endpoint) -> Result<SentinelTold, Error
             .iter()
             .filter_map(|replica| Some((endpoint_of(replica)?, flags_of(replica))))
             .collect(),
+        is_tilted: info.is_some_and(|info| field(&info, "sentinel_tilt") == Some("1")),
         quorum_check,
     })
 }

@@ -17,6 +17,7 @@ mod kit;
 mod lineage;
 mod misconfigured;
 mod outage;
+mod pace;
 mod pauses;
 mod planned;
 mod refusals;

@@ -10,7 +10,8 @@ use crate::calls::{call, cluster, connected, ms, one, within};
 
 const CLIENTS: usize = 2_000;
 
-const SPREAD: Duration = Duration::from_secs(1);
+/// So long that nothing else spreads a fleet as much.
+const SPREAD: Duration = Duration::from_secs(4);
 
 /// Case 34.
 #[tokio::test(flavor = "multi_thread")]
@@ -34,7 +35,7 @@ async fn a_fleet_that_reconnects_is_spread_and_does_not_take_the_master_from_oth
     let mut reconnecting = JoinSet::new();
     for client in fleet {
         reconnecting.spawn(async move {
-            while one(&client, call(Idempotency::Idempotent, ms(4_000))).await.is_err() {}
+            while one(&client, call(Idempotency::Idempotent, ms(8_000))).await.is_err() {}
             Instant::now()
         });
     }
@@ -60,5 +61,6 @@ async fn a_fleet_that_reconnects_is_spread_and_does_not_take_the_master_from_oth
         "90 % of {CLIENTS} clients came within {middle:?}; others' p99 {:?}",
         took[took.len() * 99 / 100]
     );
+    // Of an even spread it is nine tenths.
     assert!(middle > SPREAD * 7 / 10, "they came within {middle:?}");
 }
