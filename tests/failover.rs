@@ -157,7 +157,9 @@ async fn a_function_that_dies_is_started_again_and_nothing_is_lost() {
 fn a_port_in_use_is_said_in_one_sentence() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tests/port").into();
+    let data: std::path::PathBuf = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tests/port").into();
+    // Ports that an earlier run has kept may be another test's by now.
+    let _ = std::fs::remove_dir_all(&data);
     let options =
         StackOptions { data, port: Some(port), is_tls: false, settings: Vec::new(), notify_url: None };
     let Err(error) = Stack::start(options, Box::new(|_| {})) else { panic!("the port is taken") };

@@ -12,7 +12,10 @@ use crate::running::{OPERATOR, RunningArguments};
 
 const LOOK_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Before sentinels are subscribed to again.
+/// Sentinels that were not there are listened to after this.
+const RESUBSCRIBE_AFTER: Duration = Duration::from_secs(30);
+
+/// After one was lost, or none was there.
 const RESUBSCRIBE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Which cluster an operator speaks to.
@@ -77,20 +80,30 @@ async fn follow(client: &Client, is_json: bool) -> Result<()> {
         let subscribed = Events::subscribe(client.config(), &sentinels, Deadline::after(LOOK_TIMEOUT)).await;
         match subscribed {
             Ok(mut events) => {
-                while let Some(event) = events.next().await {
+                // Now and then anew, for sentinels that were not there the last time.
+                let end = tokio::time::Instant::now() + RESUBSCRIBE_AFTER;
+                while let Ok(Some(event)) = tokio::time::timeout_at(end, events.next()).await {
                     write(&event, is_json)?;
                     if event.name == "+switch-master" && !is_json {
                         write_line(print::cluster(&look(client).await))?;
                     }
                     if event.name == "lost" {
+                        tokio::time::sleep(RESUBSCRIBE_PAUSE).await;
                         break;
                     }
                 }
             }
-            Err(error) => write_line(format!("no sentinel to listen to: {error}"))?,
+            Err(error) => {
+                complain(&format!("no sentinel to listen to: {error}"));
+                tokio::time::sleep(RESUBSCRIBE_PAUSE).await;
+            }
         }
-        tokio::time::sleep(RESUBSCRIBE_PAUSE).await;
     }
+}
+
+#[allow(clippy::print_stderr)]
+fn complain(text: &str) {
+    eprintln!("{text}");
 }
 
 fn write(event: &Event, is_json: bool) -> Result<()> {

@@ -1,6 +1,6 @@
 //! `cargo spillway failover`: replaces the master on purpose, without losing anything.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::cluster::ClusterConnection;
 use crate::output::write_line;
@@ -19,11 +19,10 @@ impl FailoverArguments {
         let client = self.connection.client()?;
         say("pausing writes until every replica has everything, then the sentinels replace the master");
         let done = client.failover().await.context("`cargo spillway cluster` tells more")?;
-        write_line(format!(
-            "the master was {} and is {}; no write was possible for {:.2} s, and none was lost",
-            done.from,
-            done.to,
-            done.gap.as_secs_f64()
-        ))
+        let gap = done.gap.as_secs_f64();
+        let told =
+            format!("the master was {} and is {}; no write was possible for {gap:.2} s", done.from, done.to);
+        ensure!(done.lost_bytes == 0, "{told}, and the last {} bytes of writes are lost", done.lost_bytes);
+        write_line(format!("{told}, and none was lost"))
     }
 }

@@ -76,7 +76,10 @@ pub struct Settings {
 pub fn redis_from_environment() -> Result<Client, String> {
     let mut settings = Settings::from_process();
     let stock = settings.stock();
-    stock.map(|stock| stock.redis().clone()).ok_or_else(|| settings.faults().unwrap_or_default())
+    match (settings.faults(), stock) {
+        (None, Some(stock)) => Ok(stock.redis().clone()),
+        (faults, _) => Err(faults.unwrap_or_default()),
+    }
 }
 
 /// Where requests come from.

@@ -30,19 +30,16 @@ pub(crate) enum Remedy {
 pub(crate) fn classify(error: &RedisError) -> Failure {
     let code = error.code().unwrap_or_default().to_owned();
     let detail = error.detail().unwrap_or_default().to_owned();
-    // Up to Redis 6 an error inside a script hides behind ERR.
-    let code = ["READONLY", "MASTERDOWN", "LOADING", "NOREPLICAS"]
-        .into_iter()
-        .find(|hidden| code == "ERR" && detail.contains(&format!("-{hidden}")))
-        .map_or(code, str::to_owned);
     match code.as_str() {
         "READONLY" | "MASTERDOWN" | "LOADING" => rejected(code, detail, Remedy::Reconnect),
         "NOREPLICAS" => rejected(code, detail, Remedy::Wait),
         "NOSCRIPT" => rejected(code, detail, Remedy::SendSource),
         "OOM" | "MISCONF" | "BUSY" => rejected(code, detail, Remedy::None),
-        "NOAUTH" | "WRONGPASS" | "NOPERM" => {
+        // The password may have been changed since the handshake; what a user may do is not the connection's.
+        "NOAUTH" | "WRONGPASS" => {
             Failure { error: Error::Config(format!("{code} {detail}")), remedy: Remedy::Reconnect }
         }
+        "NOPERM" => Failure { error: Error::Config(format!("{code} {detail}")), remedy: Remedy::None },
         "UNBLOCKED" | "UNKILLABLE" | "" => ambiguous(error),
         _ if is_from_server(error) => Failure { error: Error::Script { code, detail }, remedy: Remedy::None },
         _ => ambiguous(error),

@@ -1,8 +1,8 @@
 //! The client: finds the master, sends, and decides what may be sent again.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::Cmd;
 use tokio::sync::{Mutex, Semaphore};
@@ -25,7 +25,8 @@ use crate::{Deadline, Error, Value};
 /// comes well within the response timeout, even where each waits for a replica in turn.
 const IN_FLIGHT_MAX: usize = 128;
 
-/// A connection this young is not doubted again: what was doubtful has just been looked at.
+/// A connection this young is not doubted again: what was doubtful has just been looked at. Twice as long
+/// for each doubt in a row.
 const DOUBT_PAUSE: Duration = Duration::from_millis(200);
 
 /// A connection to the master behind the sentinels. Cheap to clone; clones share it.
@@ -39,6 +40,8 @@ struct Inner {
     /// Attempts to connect, so that callers who waited for one do not each make their own.
     attempts: AtomicU64,
     in_flight: Semaphore,
+    /// Doubts in a row about masters that did not have the replicas that a call asked for.
+    doubts: AtomicU32,
     past: Past,
 }
 
@@ -49,6 +52,8 @@ struct Reconnect {
     pace: Pace,
     /// The master before, and where its history was last seen.
     before: Option<(Endpoint, Position)>,
+    /// After a failover: when this client's turn to connect has come.
+    turn: Option<Instant>,
 }
 
 /// What is sent: a script, or a command.
@@ -67,6 +72,7 @@ impl Client {
             reconnect: Mutex::default(),
             attempts: AtomicU64::new(0),
             in_flight: Semaphore::new(IN_FLIGHT_MAX),
+            doubts: AtomicU32::new(0),
             past: Past::default(),
         })))
     }
@@ -99,7 +105,8 @@ impl Client {
     /// The sentinels that this client asks: the configured ones, and those it has learned of.
     pub async fn sentinels(&self, deadline: Deadline) -> Vec<Endpoint> {
         let config = self.config();
-        let reconnect = deadline.bound(self.0.reconnect.lock()).await;
+        // Whoever is connecting meanwhile may take longer than this question has.
+        let reconnect = deadline.sooner(config.timings.ask).bound(self.0.reconnect.lock()).await;
         reconnect.map_or_else(|| config.sentinels.clone(), |reconnect| reconnect.search.sentinels(config))
     }
 
@@ -174,8 +181,9 @@ impl Client {
         match &sent {
             Err(failure) if failure.remedy == Remedy::Reconnect => session.bury(),
             // Without replicas it may be a master that was replaced and does not know it yet.
-            Err(failure) if failure.remedy == Remedy::Wait => session.doubt(DOUBT_PAUSE),
-            Ok(reply) if reply.replicas < call.durability.replicas() => session.doubt(DOUBT_PAUSE),
+            Err(failure) if failure.remedy == Remedy::Wait => self.doubt(&session),
+            Ok(reply) if reply.replicas < call.durability.replicas() => self.doubt(&session),
+            Ok(_) if call.durability != Durability::Master => self.0.doubts.store(0, Ordering::Relaxed),
             _ => {}
         }
         sent
@@ -206,7 +214,8 @@ impl Client {
     pub(crate) async fn session(&self, deadline: Deadline) -> Result<Arc<Session>, Error> {
         let timings = &self.0.config.timings;
         if let Some(session) = self.present() {
-            if !session.has_idled(timings.idle_before_probe) || session.probe(timings.probe).await {
+            let is_rested = session.has_idled(timings.idle_before_probe);
+            if !is_rested || session.probe(deadline.sooner(timings.probe)).await {
                 return Ok(session);
             }
             session.bury();
@@ -222,16 +231,22 @@ impl Client {
             return Err(Error::Unavailable("an attempt to connect has just failed".to_owned()));
         }
         reconnect.pace.wait(deadline).await?;
+        if deadline.is_over() {
+            return Err(Error::DeadlineExceeded);
+        }
         let generation = self.0.attempts.fetch_add(1, Ordering::AcqRel) + 1;
         self.leave(&mut reconnect);
         match self.open(&mut reconnect, generation, deadline).await {
             Ok(session) => {
                 reconnect.pace.succeeded();
                 reconnect.search.rest();
+                reconnect.turn = None;
                 let session = Arc::new(session);
                 *self.0.session.write().unwrap_or_else(PoisonError::into_inner) = Some(session.clone());
                 Ok(session)
             }
+            // That this caller had too little time says nothing to the others.
+            Err(refusal) if deadline.is_over() => Err(refusal.into_error()),
             Err(refusal) => {
                 let error = reconnect.pace.failed(refusal, timings);
                 tracing::warn!(%error, "no connection");
@@ -255,7 +270,12 @@ impl Client {
             let is_moved = before.is_some_and(|(master, _)| *master != found.master);
             if is_moved && !config.timings.reconnect_spread.is_zero() {
                 let spread = between(Duration::ZERO, config.timings.reconnect_spread);
-                tokio::time::sleep(spread.min(deadline.remaining())).await;
+                let turn = *reconnect.turn.get_or_insert_with(|| Instant::now() + spread);
+                tokio::time::sleep_until(turn.min(deadline.instant()).into()).await;
+                if deadline.is_over() {
+                    let waits = Error::Unavailable("this client's turn to connect has not come".to_owned());
+                    return Err(waits.into());
+                }
             }
             let position = before.map(|(_, position)| position);
             match Session::open(config, found, generation, position, deadline).await {
@@ -265,6 +285,15 @@ impl Client {
             }
         }
         Err(refusal)
+    }
+
+    /// Has the sentinels asked again before the next call, less and less often while that does not help.
+    fn doubt(&self, session: &Session) {
+        let doubled = DOUBT_PAUSE.saturating_mul(1 << self.0.doubts.load(Ordering::Relaxed).min(8));
+        if session.is_older_than(doubled.min(self.0.config.timings.crowd_backoff_max)) {
+            session.bury();
+            self.0.doubts.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Notes and tells how a new connection's history continues the one before.

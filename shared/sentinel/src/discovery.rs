@@ -91,13 +91,12 @@ impl Search {
             self.learned_at = Some(Instant::now());
         }
         let named = agreed.map_or_else(|| tally.without_agreement(config), |agreed| Ok(vec![agreed]))?;
-        let found = named.into_iter().map(|(named, config_epoch)| {
-            let master = config.nat_map.dialled(&named);
-            let master =
-                master.ok_or_else(|| Error::Config(format!("`nat_map` has no entry for {named}")))?;
-            Ok(Found { master, named, config_epoch })
+        let gap = named.first().map(|(named, _)| format!("`nat_map` has no entry for {named}"));
+        let mapped = named.into_iter().filter_map(|(named, config_epoch)| {
+            Some(Found { master: config.nat_map.dialled(&named)?, named, config_epoch })
         });
-        found.collect()
+        let found: Vec<_> = mapped.collect();
+        if found.is_empty() { Err(Error::Config(gap.unwrap_or_default())) } else { Ok(found) }
     }
 
     /// Closes the connections to the sentinels.
@@ -298,7 +297,11 @@ async fn query(
         }
     }
     let master = read_master(endpoint, answers.next())?;
-    let instance = answers.next().and_then(read_instance).unwrap_or_default();
+    let instance = match answers.next() {
+        // Without its epoch an old answer would count like a new one.
+        Some(Value::ServerError(error)) if master.is_some() => return Err(explain(endpoint, &error.into())),
+        answer => answer.and_then(read_instance).unwrap_or_default(),
+    };
     let id = answers.next().and_then(|id| redis::from_redis_value(id).ok());
     let others = answers.next().map(read_instances).unwrap_or_default();
     let other = |instance: &Instance| Some((instance.get("runid")?.clone(), endpoint_of(instance)?));

@@ -2,7 +2,7 @@
 //!
 //! | error | such as | was it run? | what this client does | what the caller may do |
 //! |---|---|---|---|---|
-//! | [`Error::Config`] | unknown master name, WRONGPASS, NOPERM, a certificate for another name, no sentinel | no | nothing more; tells every call so for a while | alarm |
+//! | [`Error::Config`] | unknown master name, WRONGPASS, NOPERM, a certificate for another name, no sentinel | no | nothing more; one that is found when connecting is told to every call for a while | alarm |
 //! | [`Error::Unavailable`] | no sentinel reachable, connect refused, no master yet, `maxclients` | no | tries again until the deadline | try again |
 //! | [`Error::Rejected`] | READONLY, LOADING, MASTERDOWN | no | finds the master anew, tries again | try again |
 //! | | NOREPLICAS | no | waits a little, tries again | try again |

@@ -5,6 +5,7 @@
 
 use std::pin::Pin;
 
+use futures_util::future::join_all;
 use futures_util::stream::{SelectAll, select_all, unfold};
 use futures_util::{Stream, StreamExt};
 use redis::RedisConnectionInfo;
@@ -40,8 +41,10 @@ impl Events {
     ) -> Result<Self, Error> {
         let mut streams = Vec::new();
         let mut failure = None;
-        for sentinel in sentinels {
-            match deadline.bound(subscribe(config, sentinel)).await {
+        // All at once: one that hangs must not keep the others from being heard.
+        let subscribed = sentinels.iter().map(|sentinel| deadline.bound(subscribe(config, sentinel)));
+        for (sentinel, subscribed) in sentinels.iter().zip(join_all(subscribed).await) {
+            match subscribed {
                 Some(Ok(pubsub)) => streams.push(told_by(sentinel.clone(), pubsub)),
                 Some(Err(error)) => failure = Some(error),
                 None => failure = Some(Error::Unavailable(format!("sentinel {sentinel}: no answer in time"))),

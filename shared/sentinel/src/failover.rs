@@ -20,12 +20,15 @@ use crate::topology::Topology;
 use crate::wire::{Dial, Wire, auth};
 use crate::{Deadline, Error};
 
-/// How long the old master pauses writes, should nobody make it a replica before: longer than a failover
-/// takes, and than the sentinels let it be a master.
+/// How long the old master pauses writes, unless it is told so again.
 const PAUSE: Duration = Duration::from_secs(15);
 
-/// Until every replica has everything; callers wait meanwhile.
-const CATCH_UP: Duration = Duration::from_secs(2);
+/// Between two times that it is told so.
+const RENEW: Duration = Duration::from_secs(3);
+
+/// Until every replica has everything. Short, because sentinels begin to miss a master that pauses: it does
+/// not take their messages.
+const CATCH_UP: Duration = Duration::from_secs(1);
 
 /// Until the sentinels have made another one the master, and it answers.
 const SWITCH: Duration = Duration::from_secs(12);
@@ -42,18 +45,20 @@ pub struct Failover {
     pub to: Endpoint,
     /// How long no write was possible.
     pub gap: Duration,
+    /// Bytes of the replication stream that the old master had when it paused, and the new one has not. 0,
+    /// unless the sentinels have chosen a replica that was not seen to follow.
+    pub lost_bytes: u64,
 }
 
 impl Client {
     /// Has the sentinels replace the master, without losing anything that was acknowledged. Takes a user
     /// that may run `CLIENT PAUSE`, `INFO` and `REPLICAOF` on the data nodes, and `SENTINEL FAILOVER`.
     ///
-    /// On an error before the sentinels were told, nothing has happened and writes go on. Afterwards the
-    /// sentinels go on by themselves; writes on the old master stay paused for at most 15 s.
+    /// Where the sentinels refuse, writes go on at once. Where it is not known whether they have begun, writes
+    /// on the old master stay paused for at most 15 s beyond this call.
     pub async fn failover(&self) -> Result<Failover, Error> {
-        let patience = CATCH_UP + SWITCH;
         let before = self.topology(Deadline::after(CATCH_UP)).await;
-        let (from, replicas, sentinel) = check(&before)?;
+        let (from, replicas, sentinel) = check(self, &before)?;
         let master = self.node(&from).await?;
         let mut followers = Vec::new();
         for replica in &replicas {
@@ -64,21 +69,38 @@ impl Client {
         }
         let sentinel_wire = dial_sentinel(self.config(), &sentinel).await?;
         let began = Instant::now();
-        let deadline = Deadline::after(patience);
-        pause(&master).await?;
+        let deadline = Deadline::after(CATCH_UP + SWITCH);
         let started = async {
-            catch_up(&master, &followers).await?;
-            start(self, &sentinel, &sentinel_wire).await
+            pause(&master).await?;
+            let goal = catch_up(&master, &followers).await?;
+            start(self, &sentinel, &sentinel_wire).await?;
+            Ok(goal)
         };
-        if let Err(error) = started.await {
-            // Should this get lost, the pause ends by itself.
-            let _ = answer(&master, client_command(&["UNPAUSE"])).await;
-            return Err(error);
-        }
-        let session = self.await_other_than(&from, deadline).await?;
+        let goal = match started.await {
+            Ok(goal) => goal,
+            Err(error) => {
+                // Should this get lost, the pause ends by itself.
+                let _ = answer(&master, client_command(&["UNPAUSE"])).await;
+                return Err(error);
+            }
+        };
+        let session = self.await_other_than(&from, &master, deadline).await?;
         let gap = began.elapsed();
+        let lost_bytes = self.lost_bytes(&session, goal).await?;
         demote(&master, &session.named, deadline).await;
-        Ok(Failover { from, to: session.master.clone(), gap })
+        Ok(Failover { from, to: session.master.clone(), gap, lost_bytes })
+    }
+
+    /// What the new master lacks of what the old one had when it paused.
+    async fn lost_bytes(&self, session: &Session, goal: u64) -> Result<u64, Error> {
+        let info = info(&self.node(&session.master).await?).await?;
+        let own_from = field(&info, "second_repl_offset").and_then(|offset| offset.parse::<u64>().ok());
+        let own_from = own_from.ok_or_else(|| {
+            Error::Unavailable(
+                "the failover is done, but the new master shows no history before it".to_owned(),
+            )
+        })?;
+        Ok(goal.saturating_sub(own_from.saturating_sub(1)))
     }
 
     /// A connection to a data node, whatever its role.
@@ -98,7 +120,14 @@ impl Client {
         Ok(wire)
     }
 
-    async fn await_other_than(&self, old: &Endpoint, deadline: Deadline) -> Result<Arc<Session>, Error> {
+    /// Waits for another master than the old one, which pauses meanwhile.
+    async fn await_other_than(
+        &self,
+        old: &Endpoint,
+        master: &Wire,
+        deadline: Deadline,
+    ) -> Result<Arc<Session>, Error> {
+        let mut paused = Instant::now();
         loop {
             match self.session(deadline).await {
                 Ok(session) if session.master != *old => return Ok(session),
@@ -109,34 +138,49 @@ impl Client {
             if deadline.is_over() {
                 return Err(Error::Unavailable(format!("the sentinels still name {old}")));
             }
+            if paused.elapsed() > RENEW {
+                paused = Instant::now();
+                // Where it cannot be told any more, it has been replaced or is gone.
+                let _ = pause(master).await;
+            }
             tokio::time::sleep(POLL).await;
         }
     }
 }
 
-/// The master, its replicas and a sentinel to tell, where a failover can be expected to succeed.
-fn check(before: &Topology) -> Result<(Endpoint, Vec<Endpoint>, Endpoint), Error> {
+/// The master, its replicas and a sentinel to tell, where a failover can be expected to lose nothing.
+fn check(client: &Client, before: &Topology) -> Result<(Endpoint, Vec<Endpoint>, Endpoint), Error> {
     let unfit = |cause: &str| Error::Unavailable(format!("no failover now: {cause}"));
     let master = before.master.as_ref().map_err(|cause| unfit(cause))?;
-    let replicas: Vec<_> = master.replicas.iter().filter(|replica| replica.is_online).collect();
-    if replicas.is_empty() {
+    if master.replicas.is_empty() {
         return Err(unfit("no replica follows the master"));
     }
-    let fit = before.sentinels.iter().find(|sentinel| {
-        sentinel.told.as_ref().is_ok_and(|told| told.quorum_check.is_ok() && told.flags == "master")
+    let names_it = |named: &Option<Endpoint>| {
+        let dialled = named.as_ref().and_then(|named| client.config().nat_map.dialled(named));
+        dialled.as_ref() == Some(&master.endpoint)
+    };
+    let told = before.sentinels.iter().find_map(|sentinel| {
+        let told = sentinel.told.as_ref().ok()?;
+        let is_fit = told.quorum_check.is_ok() && told.flags == "master" && names_it(&told.master);
+        is_fit.then_some((&sentinel.endpoint, told))
     });
-    let sentinel =
-        fit.ok_or_else(|| unfit("no sentinel sees a healthy master and a majority of the sentinels"))?;
-    let replicas = replicas.into_iter().map(|replica| replica.endpoint.clone()).collect();
-    Ok((master.endpoint.clone(), replicas, sentinel.endpoint.clone()))
+    let (sentinel, told) =
+        told.ok_or_else(|| unfit("no sentinel sees a healthy master and a majority of the sentinels"))?;
+    // Sentinels choose by what they last heard, and could choose one that has lost its master since.
+    let eligible = told.replicas.iter().filter(|(_, flags)| !flags.contains("down")).count();
+    if master.replicas.iter().any(|replica| !replica.is_online) || eligible > master.replicas.len() {
+        return Err(unfit("a replica that could be chosen does not follow the master"));
+    }
+    let replicas = master.replicas.iter().map(|replica| replica.endpoint.clone()).collect();
+    Ok((master.endpoint.clone(), replicas, sentinel.clone()))
 }
 
 async fn pause(master: &Wire) -> Result<(), Error> {
     answer(master, client_command(&["PAUSE", &PAUSE.as_millis().to_string(), "WRITE"])).await.map(drop)
 }
 
-/// Waits until every replica has all that the master had when it paused.
-async fn catch_up(master: &Wire, followers: &[Wire]) -> Result<(), Error> {
+/// Waits until every replica has all that the master had when it paused, and tells how much that is.
+async fn catch_up(master: &Wire, followers: &[Wire]) -> Result<u64, Error> {
     let goal = offset(master, "master_repl_offset").await?;
     let give_up = Deadline::after(CATCH_UP);
     for follower in followers {
@@ -147,17 +191,21 @@ async fn catch_up(master: &Wire, followers: &[Wire]) -> Result<(), Error> {
             tokio::time::sleep(POLL).await;
         }
     }
-    Ok(())
+    Ok(goal)
 }
 
+/// Tells a sentinel to begin. Only a definite refusal is an error: where the answer is lost, or a failover is
+/// under way already, the old master must not go on.
 async fn start(client: &Client, sentinel: &Endpoint, wire: &Wire) -> Result<(), Error> {
     let config = client.config();
     let mut commands: Vec<_> = auth(config.sentinel_credentials.as_ref()).into_iter().collect();
     commands.push(sentinel_command("FAILOVER", Some(&config.master_name)));
-    let answers = wire.send(&commands).await.map_err(|error| explain(sentinel, &error))?;
+    let Ok(answers) = wire.send(&commands).await else { return Ok(()) };
     for answer in answers {
-        if let Value::ServerError(error) = answer {
-            return Err(explain(sentinel, &error.into()));
+        let Value::ServerError(error) = answer else { continue };
+        let error = redis::RedisError::from(error);
+        if error.code() != Some("INPROG") {
+            return Err(explain(sentinel, &error));
         }
     }
     Ok(())
@@ -168,7 +216,12 @@ async fn start(client: &Client, sentinel: &Endpoint, wire: &Wire) -> Result<(), 
 async fn demote(master: &Wire, to: &Endpoint, deadline: Deadline) {
     let mut follow = redis::cmd("REPLICAOF");
     follow.arg(&to.host).arg(to.port);
-    match deadline.bound(answer(master, follow)).await {
+    let followed = async {
+        answer(master, follow).await?;
+        // A replica that pauses would not apply what its master sends. Whoever waits is told READONLY now.
+        answer(master, client_command(&["UNPAUSE"])).await
+    };
+    match deadline.bound(followed).await {
         Some(Ok(_)) => {}
         failed => tracing::warn!(?failed, "the old master was not told to follow the new one"),
     }

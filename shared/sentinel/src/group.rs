@@ -83,7 +83,11 @@ impl Group {
             Err((ticket, turn)) => match deadline.bound(turn).await {
                 Some(Ok(Turn::Answered(answer))) => return answer,
                 Some(Ok(Turn::Lead(leadership))) => leadership,
-                Some(Err(_)) => return Err(ambiguous("the caller that sent it was dropped")),
+                // That says nothing of the connection.
+                Some(Err(_)) => {
+                    let failure = ambiguous("the caller that sent it was dropped");
+                    return Err(Failure { remedy: Remedy::Connect, ..failure });
+                }
                 None if self.withdraw(ticket) => {
                     return Err(Failure { error: Error::DeadlineExceeded, remedy: Remedy::Connect });
                 }
@@ -93,6 +97,10 @@ impl Group {
         if deadline.remaining() < acknowledgement.durability().attempt_min() {
             // Leading now would have the whole batch end by this attempt's deadline. Nothing was sent.
             return Err(Failure { error: Error::DeadlineExceeded, remedy: Remedy::Connect });
+        }
+        if session.is_dead() {
+            let error = Error::Unavailable("the connection was given up before it was sent".to_owned());
+            return Err(Failure { error, remedy: Remedy::Connect });
         }
         let batch = self.next_batch();
         let answer = lead(session, batch, acknowledgement, deadline).await;
@@ -179,7 +187,7 @@ async fn lead(
         callers.push(call.caller);
     }
     let mut wait = redis::cmd("WAIT");
-    wait.arg(acknowledgement.count).arg(acknowledgement.timeout.as_millis().to_string());
+    wait.arg(acknowledgement.count).arg(acknowledgement.timeout.as_millis().max(1).to_string());
     commands.push(wait);
     let sent = session.send(&commands, deadline).await;
     let answers: Vec<Answer> = match sent {
@@ -190,7 +198,13 @@ async fn lead(
             };
             values.into_iter().map(|value| Ok((value, replicas))).collect()
         }
-        Err(failure) => callers.iter().map(|_| Err(failure.clone())).collect(),
+        Err(failure) => {
+            if failure.remedy == Remedy::Reconnect {
+                // Before the next batch is sent on it.
+                session.bury();
+            }
+            callers.iter().map(|_| Err(failure.clone())).collect()
+        }
     };
     let mut own = None;
     for (caller, answer) in callers.into_iter().zip(answers) {

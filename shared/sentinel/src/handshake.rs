@@ -1,6 +1,6 @@
 //! What must be true of a server before it is used, read on the connection that is kept.
 //!
-//! AUTH, ROLE and INFO go in one pipeline. A server without a password in its configuration, or a client
+//! AUTH, PING, ROLE and INFO go in one pipeline. A server without a password in its configuration, or a client
 //! without one, is found here and not by the first call.
 
 use redis::Value;
@@ -21,6 +21,14 @@ pub(crate) enum Refusal {
     /// There is no address for its name.
     Unresolved(Error),
     Other(Error),
+}
+
+impl Refusal {
+    pub(crate) fn into_error(self) -> Error {
+        match self {
+            Self::Crowded(error) | Self::Unresolved(error) | Self::Other(error) => error,
+        }
+    }
 }
 
 impl From<DialError> for Refusal {
@@ -46,6 +54,8 @@ pub(crate) async fn shake(
 ) -> Result<Replication, Refusal> {
     let mut commands: Vec<_> = auth(credentials).into_iter().collect();
     let auths = commands.len();
+    // While a server loads its data it answers everything else.
+    commands.push(redis::cmd("PING"));
     commands.push(redis::cmd("ROLE"));
     for section in ["server", "replication"] {
         let mut info = redis::cmd("INFO");
@@ -61,7 +71,7 @@ pub(crate) async fn shake(
     for answer in answers {
         texts.push(read(endpoint, answer)?);
     }
-    let Some([role, server, replication]) = texts.get(auths..) else {
+    let Some([_, role, server, replication]) = texts.get(auths..) else {
         return Err(Error::Unavailable(format!("{endpoint}: an answer is missing")).into());
     };
     if role != "master" {

@@ -12,7 +12,7 @@
 //! | **A late answer of a replaced master is never believed.** | [`Timings::response`] is shorter than `down-after-milliseconds` |
 //! | **Every call ends by its deadline**, and its error says what the caller may do [`Next`] | [`Deadline`] |
 //! | **A durable call is one round trip**, and durable calls that meet on a connection share one acknowledgement | `EVALSHA × n, WAIT` in one pipeline |
-//! | **A history that lost its end, or that is another one, is told.** | [`Continuity`], compared at each connect; [`Status::lost_bytes`] |
+//! | **Another history is told, and so is what is proven to be lost of the same one.** | [`Continuity`], compared at each connect; [`Status::lost_bytes`] |
 //! | **A failover is no storm.** One client never tries more often than its backoff, keeps its connections to the sentinels while it waits, and can spread its reconnect | [`Timings::backoff_min`], [`Timings::reconnect_spread`] |
 //! | **Nothing wakes up after a pause of the whole process.** No task of its own but the wire driver, which ends with its connection; a connection that was idle by the wall clock is probed before it is used | [`Timings::idle_before_probe`] |
 //! | **A planned failover loses nothing.** | [`Client::failover`] pauses writes until a replica that has everything is the master |

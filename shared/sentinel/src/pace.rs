@@ -42,10 +42,8 @@ impl Pace {
 
     /// Notes how an attempt failed, and gives its error.
     pub(crate) fn failed(&mut self, refusal: Refusal, timings: &Timings) -> Error {
-        let (error, is_crowded) = match refusal {
-            Refusal::Crowded(error) => (error, true),
-            Refusal::Unresolved(error) | Refusal::Other(error) => (error, false),
-        };
+        let is_crowded = matches!(refusal, Refusal::Crowded(_));
+        let error = refusal.into_error();
         self.crowded = if is_crowded { self.crowded.saturating_add(1) } else { 0 };
         let failing = self.failing_since.get_or_insert_with(Instant::now).elapsed();
         let pause = if matches!(error, Error::Config(_)) {

@@ -24,8 +24,9 @@ pub enum Continuity {
     Same,
     /// It begins in the history before: an ordinary failover.
     Continued {
-        /// Bytes of the replication stream that the master before was seen to have and this one has not.
-        /// What was written after it was last seen is not in it.
+        /// Bytes of the replication stream that the master before was seen to have and this one has not: at
+        /// least so many are lost. What was written after it was last looked at (when connecting, when
+        /// probed, by [`Client::topology`](crate::Client::topology)) is not in it.
         lost_bytes: u64,
     },
     /// It does not begin in the history before: two failovers in a row of which only the second was seen,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use redis::Cmd;
 
-use crate::classify::{Failure, ambiguous, classify};
+use crate::classify::{Failure, Remedy, ambiguous, classify};
 use crate::config::Config;
 use crate::discovery::Found;
 use crate::endpoint::Endpoint;
@@ -35,6 +35,8 @@ pub(crate) struct Session {
     answered_at: AtomicU64,
     /// The last replication offset that was seen.
     offset: AtomicU64,
+    /// An answer that takes longer than this is not waited for.
+    response: Duration,
 }
 
 impl Session {
@@ -76,6 +78,7 @@ impl Session {
             opened_at: Instant::now(),
             answered_at: AtomicU64::new(wall_clock_ms()),
             offset: AtomicU64::new(replication.position.offset),
+            response: timings.response,
         })
     }
 
@@ -87,11 +90,8 @@ impl Session {
         self.is_dead.store(true, Ordering::Relaxed);
     }
 
-    /// Has the sentinels asked again before the next call, unless that was done just before.
-    pub(crate) fn doubt(&self, pause: Duration) {
-        if self.opened_at.elapsed() > pause {
-            self.bury();
-        }
+    pub(crate) fn is_older_than(&self, age: Duration) -> bool {
+        self.opened_at.elapsed() > age
     }
 
     pub(crate) fn has_idled(&self, pause: Duration) -> bool {
@@ -110,9 +110,9 @@ impl Session {
     }
 
     /// Whether the connection still answers, and from a master.
-    pub(crate) async fn probe(&self, timeout: Duration) -> bool {
+    pub(crate) async fn probe(&self, deadline: Deadline) -> bool {
         let role = redis::cmd("ROLE");
-        let Ok(answers) = self.send(std::slice::from_ref(&role), Deadline::after(timeout)).await else {
+        let Ok(answers) = self.send(std::slice::from_ref(&role), deadline).await else {
             return false;
         };
         let answer = answers.into_iter().next().and_then(|answer| redis::from_redis_value(answer).ok());
@@ -127,12 +127,17 @@ impl Session {
         commands: &[Cmd],
         deadline: Deadline,
     ) -> Result<Vec<redis::Value>, Failure> {
+        let began = Instant::now();
         match deadline.bound(self.wire.send(commands)).await {
             Some(Ok(values)) => {
                 self.answered_at.store(wall_clock_ms(), Ordering::Relaxed);
                 Ok(values)
             }
             Some(Err(error)) => Err(classify(&error)),
+            // Of a caller that had little time it says nothing of the connection.
+            None if began.elapsed() < self.response / 2 => {
+                Err(Failure { remedy: Remedy::Connect, ..ambiguous("no answer in time") })
+            }
             None => Err(ambiguous("no answer in time")),
         }
     }

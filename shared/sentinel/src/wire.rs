@@ -106,12 +106,9 @@ pub(crate) async fn dial_stream(
     let unavailable = |error: std::io::Error| Error::Unavailable(format!("{endpoint}: {error}"));
     let deadline = Deadline::after(connect);
     let resolving = tokio::net::lookup_host((endpoint.host.as_str(), endpoint.port));
-    let addresses: Vec<_> = deadline
-        .bound(resolving)
-        .await
-        .unwrap_or_else(|| Err(std::io::ErrorKind::TimedOut.into()))
-        .map_err(|error| DialError::Unresolved(unavailable(error)))?
-        .collect();
+    let resolved = deadline.bound(resolving).await;
+    let resolved = resolved.ok_or_else(|| unavailable(std::io::ErrorKind::TimedOut.into()))?;
+    let addresses: Vec<_> = resolved.map_err(|error| DialError::Unresolved(unavailable(error)))?.collect();
     let stream = deadline.bound(TcpStream::connect(addresses.as_slice())).await;
     let stream = stream.unwrap_or_else(|| Err(std::io::ErrorKind::TimedOut.into())).map_err(unavailable)?;
     tune(&stream, tcp_user_timeout).map_err(unavailable)?;

@@ -13,7 +13,7 @@ async fn a_planned_failover_under_load_loses_nothing() {
     let writers = history.writers(&client, 32, Plan { timeout: ms(10_000), ..idempotent() });
     eventually("writes", async || (history.tally().count(Outcome::Acknowledged) > 500).then_some(())).await;
     let done = client.failover().await.unwrap();
-    assert_eq!(done.from, cluster.node(master));
+    assert_eq!((done.from, done.lost_bytes), (cluster.node(master), 0));
     let so_far = history.tally().count(Outcome::Acknowledged);
     eventually("writes to the new master", async || {
         (history.tally().count(Outcome::Acknowledged) > so_far + 500).then_some(())
