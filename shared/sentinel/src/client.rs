@@ -9,9 +9,10 @@ use tokio::sync::{Mutex, Semaphore};
 
 use crate::call::{Call, Durability, Idempotency, Reply};
 use crate::classify::{Failure, Remedy, ambiguous, classify};
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
 use crate::discovery::Search;
 use crate::endpoint::Endpoint;
+use crate::error::ConfigError;
 use crate::group::Acknowledgement;
 use crate::handshake::Refusal;
 use crate::pace::{Pace, between};

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::endpoint::{Endpoint, NatMap};
+use crate::error::ConfigError;
 use crate::timings::Timings;
 use crate::tls::Tls;
 
@@ -82,17 +83,6 @@ impl Config {
             return Err(ConfigError::new("`master_name` is empty"));
         }
         self.timings.check()
-    }
-}
-
-/// A configuration that cannot work; names the setting.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct ConfigError(String);
-
-impl ConfigError {
-    pub(crate) fn new(fault: impl Into<String>) -> Self {
-        Self(fault.into())
     }
 }
 

@@ -86,3 +86,14 @@ impl Error {
         }
     }
 }
+
+/// A configuration that cannot work; names the setting.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+impl ConfigError {
+    pub(crate) fn new(fault: impl Into<String>) -> Self {
+        Self(fault.into())
+    }
+}

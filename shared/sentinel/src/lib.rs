@@ -95,10 +95,10 @@ mod wire;
 
 pub use call::{Call, Durability, Idempotency, Reply};
 pub use client::Client;
-pub use config::{Agreement, Config, ConfigError, Credentials};
+pub use config::{Agreement, Config, Credentials};
 pub use deadline::Deadline;
 pub use endpoint::{Endpoint, InvalidEndpoint, InvalidNatMap, NatMap};
-pub use error::{Error, Next};
+pub use error::{ConfigError, Error, Next};
 pub use events::{Event, Events};
 pub use failover::Failover;
 pub use replication::{Continuity, Lineage};

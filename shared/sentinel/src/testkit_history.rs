@@ -14,7 +14,7 @@ use crate::testkit_cluster::{Cluster, ClusterError, Member};
 use crate::testkit_orders::fields;
 use crate::{Call, Client, Deadline, Durability, Error, Idempotency, Invocation, Next, Reply, Script, Value};
 
-/// Counts the runs of one id: KEYS[1] a hash from id to runs, ARGV[1] the id. Answers the runs so far.
+/// Counts the runs of one id: its key is a hash from id to runs, its argument the id. Answers the runs so far.
 static RECORD: Script = Script::new("#!lua\nreturn redis.call('HINCRBY', KEYS[1], ARGV[1], 1)");
 
 const KEY: &str = "sentinel:history";

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::ConfigError;
+use crate::error::ConfigError;
 
 /// All timeouts and pauses. The defaults suit a cluster within one region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

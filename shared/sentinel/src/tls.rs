@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::config::ConfigError;
+use crate::error::ConfigError;
 
 /// Whom to trust, and who the client is. Cheap to clone.
 #[derive(Clone)]
