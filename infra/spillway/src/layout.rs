@@ -32,15 +32,9 @@ pub(crate) fn binaries() -> Result<PathBuf> {
     Ok(if is_test { folder.parent().unwrap_or(folder) } else { folder }.to_owned())
 }
 
-/// A file of the checkout.
-#[must_use]
-pub(crate) fn in_checkout(name: &str) -> PathBuf {
-    checkout().join(name)
-}
-
 /// The text of a file under `infra/`.
 pub(crate) fn template(name: &str) -> Result<String> {
-    let path = in_checkout("infra").join(name);
+    let path = checkout().join("infra").join(name);
     std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
 }
 

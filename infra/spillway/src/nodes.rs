@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::kept::{Ports, Secrets, local};
-use crate::layout::{in_checkout, write_private};
+use crate::layout::{checkout, write_private};
 use crate::process::{Program, WhenOrphaned};
 
 /// The servers of one stack.
@@ -69,7 +69,7 @@ impl Nodes {
         ];
         let named = |(name, value): (&str, String)| (name.to_owned(), value);
         Program {
-            path: in_checkout("infra/redis/start"),
+            path: checkout().join("infra/redis/start"),
             arguments: vec![kind.into()],
             environment: settings.into_iter().chain(own).map(named).collect(),
             log: self.data.join(format!("logs/{name}.log")),

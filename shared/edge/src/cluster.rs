@@ -86,13 +86,12 @@ impl Cluster {
     /// What is seen, and what is wrong with it.
     #[must_use]
     pub fn new(topology: &Topology) -> Self {
-        let master = topology.master.as_ref().ok().map(Master::new);
+        let master = topology.master.as_ref().map(Master::new);
         let sentinels: Vec<_> = topology.sentinels.iter().map(Sentinel::new).collect();
         let mut faults = Vec::new();
-        match (&topology.master, &master) {
-            (Ok(_), Some(master)) => faults.extend(master.faults()),
-            (Err(cause), _) => faults.push(format!("No master: {cause}.")),
-            (Ok(_), None) => {}
+        match &master {
+            Ok(master) => faults.extend(master.faults()),
+            Err(cause) => faults.push(format!("No master: {cause}.")),
         }
         faults.extend(sentinels.iter().filter_map(Sentinel::fault));
         let mut named: Vec<_> = sentinels.iter().filter_map(|sentinel| sentinel.master.as_ref()).collect();
@@ -101,7 +100,7 @@ impl Cluster {
         if named.len() > 1 {
             faults.push("The sentinels name different masters.".to_owned());
         }
-        Self { faults, master, sentinels }
+        Self { faults, master: master.ok(), sentinels }
     }
 
     /// The replicas that follow the master.

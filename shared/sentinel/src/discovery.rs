@@ -19,7 +19,7 @@ use crate::endpoint::Endpoint;
 use crate::sentinel_answer::{
     Instance, Told, endpoint_of, number_of, read_endpoint, read_instance, read_instances,
 };
-use crate::wire::{Dial, Wire, auth};
+use crate::wire::{Wire, auth};
 use crate::{Deadline, Error};
 
 /// For answers that come just after those that decided.
@@ -234,7 +234,7 @@ async fn ask(
                 Err(_) => {}
             }
         }
-        let wire = dial_sentinel(config, &endpoint).await?;
+        let wire = Wire::to_sentinel(config, &endpoint).await?;
         let told = query(config, &endpoint, &wire, true, is_refresh).await?;
         Ok(Kept { wire, told })
     };
@@ -259,18 +259,6 @@ fn read_master(endpoint: &Endpoint, answer: Option<Value>) -> Result<Option<Endp
             .map(Some)
             .ok_or_else(|| Error::Unavailable(format!("sentinel {endpoint} gave an address that is none"))),
     }
-}
-
-/// A new connection to a sentinel; nothing has been sent on it, not even AUTH.
-pub(crate) async fn dial_sentinel(config: &Config, endpoint: &Endpoint) -> Result<Wire, Error> {
-    let wire = Wire::open(Dial {
-        endpoint,
-        tls: config.sentinel_tls.as_ref(),
-        connect: config.timings.ask,
-        response: config.timings.ask,
-        tcp_user_timeout: config.timings.tcp_user_timeout,
-    });
-    Ok(wire.await?)
 }
 
 async fn query(

@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 use redis::{Cmd, Value};
 
 use crate::client::Client;
-use crate::discovery::{dial_sentinel, explain, sentinel_command};
+use crate::discovery::{explain, sentinel_command};
 use crate::endpoint::Endpoint;
 use crate::replication::field;
 use crate::session::Session;
 use crate::topology::Topology;
-use crate::wire::{Dial, Wire, auth};
+use crate::wire::{Wire, auth, info_command};
 use crate::{Deadline, Error};
 
 /// How long the old master pauses writes, unless it is told so again.
@@ -67,7 +67,7 @@ impl Client {
                 dialled.ok_or_else(|| Error::Config(format!("`nat_map` has no entry for {replica}")))?;
             followers.push(self.node(&dialled).await?);
         }
-        let sentinel_wire = dial_sentinel(self.config(), &sentinel).await?;
+        let sentinel_wire = Wire::to_sentinel(self.config(), &sentinel).await?;
         let began = Instant::now();
         let deadline = Deadline::after(CATCH_UP + SWITCH);
         let started = async {
@@ -105,16 +105,8 @@ impl Client {
 
     /// A connection to a data node, whatever its role.
     async fn node(&self, endpoint: &Endpoint) -> Result<Wire, Error> {
-        let config = self.config();
-        let wire = Wire::open(Dial {
-            endpoint,
-            tls: config.tls.as_ref(),
-            connect: config.timings.connect,
-            response: config.timings.response,
-            tcp_user_timeout: config.timings.tcp_user_timeout,
-        })
-        .await?;
-        if let Some(auth) = auth(config.credentials.as_ref()) {
+        let wire = Wire::to_node(self.config(), endpoint).await?;
+        if let Some(auth) = auth(self.config().credentials.as_ref()) {
             answer(&wire, auth).await?;
         }
         Ok(wire)
@@ -234,9 +226,7 @@ async fn offset(node: &Wire, name: &str) -> Result<u64, Error> {
 }
 
 async fn info(node: &Wire) -> Result<String, Error> {
-    let mut info = redis::cmd("INFO");
-    info.arg("replication");
-    let text = redis::from_redis_value(answer(node, info).await?);
+    let text = redis::from_redis_value(answer(node, info_command("replication")).await?);
     text.map_err(|error| Error::Unavailable(format!("INFO: {error}")))
 }
 

@@ -9,7 +9,7 @@ use crate::Error;
 use crate::config::Credentials;
 use crate::endpoint::Endpoint;
 use crate::replication::{Replication, field};
-use crate::wire::{DialError, Wire, auth};
+use crate::wire::{DialError, Wire, auth, info_command};
 
 /// The oldest server whose scripts refuse to run where they must not.
 const VERSION_MAJOR_MIN: u32 = 7;
@@ -57,11 +57,7 @@ pub(crate) async fn shake(
     // While a server loads its data it answers everything else.
     commands.push(redis::cmd("PING"));
     commands.push(redis::cmd("ROLE"));
-    for section in ["server", "replication"] {
-        let mut info = redis::cmd("INFO");
-        info.arg(section);
-        commands.push(info);
-    }
+    commands.extend(["server", "replication"].map(info_command));
     let answers = wire.send(&commands).await.map_err(|error| {
         let unavailable = Error::Unavailable(format!("{endpoint}: {error}"));
         // A server at its limit says so and closes; whether the words arrive is a matter of luck.

@@ -13,7 +13,7 @@ use crate::endpoint::Endpoint;
 use crate::group::Group;
 use crate::handshake::{Refusal, shake};
 use crate::replication::{Continuity, Lineage, Position};
-use crate::wire::{Dial, Wire};
+use crate::wire::Wire;
 use crate::{Deadline, Error};
 
 /// One connection to a verified master.
@@ -51,14 +51,7 @@ impl Session {
         let Found { master, named, config_epoch } = found;
         let timings = &config.timings;
         let opened = async {
-            let wire = Wire::open(Dial {
-                endpoint: &master,
-                tls: config.tls.as_ref(),
-                connect: timings.connect,
-                response: timings.response,
-                tcp_user_timeout: timings.tcp_user_timeout,
-            })
-            .await?;
+            let wire = Wire::to_node(config, &master).await?;
             let replication = shake(&wire, &master, config.credentials.as_ref()).await?;
             Ok::<_, Refusal>((wire, replication))
         };

@@ -9,13 +9,13 @@ use redis::Value;
 
 use crate::client::Client;
 use crate::config::Config;
-use crate::discovery::{dial_sentinel, explain, sentinel_command};
+use crate::discovery::{explain, sentinel_command};
 use crate::endpoint::Endpoint;
 use crate::replication::field;
 use crate::sentinel_answer::{
     Instance, endpoint_of, number_of, read_endpoint, read_instance, read_instances,
 };
-use crate::wire::auth;
+use crate::wire::{Wire, auth, info_command};
 use crate::{Deadline, Error, Lineage};
 
 /// The whole cluster at one look.
@@ -109,11 +109,7 @@ impl Client {
 
     async fn look_at_master(&self, deadline: Deadline) -> Result<MasterView, Error> {
         let session = self.session(deadline).await?;
-        let infos = ["replication", "memory", "clients"].map(|section| {
-            let mut info = redis::cmd("INFO");
-            info.arg(section);
-            info
-        });
+        let infos = ["replication", "memory", "clients"].map(info_command);
         let deadline = deadline.sooner(self.config().timings.response);
         let answers = session.send(&infos, deadline).await.map_err(|failure| {
             session.bury();
@@ -174,12 +170,10 @@ async fn look_at(config: &Config, endpoint: Endpoint, deadline: Deadline) -> Sen
 }
 
 async fn ask(config: &Config, endpoint: &Endpoint) -> Result<SentinelTold, Error> {
-    let wire = dial_sentinel(config, endpoint).await?;
+    let wire = Wire::to_sentinel(config, endpoint).await?;
     let mut commands: Vec<_> = auth(config.sentinel_credentials.as_ref()).into_iter().collect();
     let auths = commands.len();
-    let mut info = redis::cmd("INFO");
-    info.arg("sentinel");
-    commands.push(info);
+    commands.push(info_command("sentinel"));
     for name in ["get-master-addr-by-name", "MASTER", "REPLICAS", "CKQUORUM"] {
         commands.push(sentinel_command(name, Some(&config.master_name)));
     }

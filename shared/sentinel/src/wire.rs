@@ -15,23 +15,14 @@ use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsConnector;
 
-use crate::config::Credentials;
+use crate::config::{Config, Credentials};
 use crate::endpoint::Endpoint;
+use crate::timings::Timings;
 use crate::tls::Tls;
 use crate::{Deadline, Error};
 
 /// Before the first keepalive probe; a vanished server is noticed sooner by its silence.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
-
-/// How to open a connection.
-pub(crate) struct Dial<'a> {
-    pub(crate) endpoint: &'a Endpoint,
-    pub(crate) tls: Option<&'a Tls>,
-    /// For TCP alone.
-    pub(crate) connect: Duration,
-    pub(crate) response: Duration,
-    pub(crate) tcp_user_timeout: Duration,
-}
 
 /// An open connection; dropping it closes it.
 pub(crate) struct Wire {
@@ -46,12 +37,24 @@ impl Drop for Wire {
 }
 
 impl Wire {
-    /// Opens a connection, on which nothing has been sent yet.
-    pub(crate) async fn open(dial: Dial<'_>) -> Result<Self, DialError> {
-        let stream = dial_stream(dial.endpoint, dial.tls, dial.connect, dial.tcp_user_timeout).await?;
+    /// A new connection to a data node; nothing has been sent on it, not even AUTH.
+    pub(crate) async fn to_node(config: &Config, endpoint: &Endpoint) -> Result<Self, DialError> {
+        let Timings { connect, response, tcp_user_timeout, .. } = config.timings;
+        let stream = dial_stream(endpoint, config.tls.as_ref(), connect, tcp_user_timeout).await?;
+        Self::drive(stream, response).await
+    }
+
+    /// A new connection to a sentinel; nothing has been sent on it, not even AUTH.
+    pub(crate) async fn to_sentinel(config: &Config, endpoint: &Endpoint) -> Result<Self, DialError> {
+        let Timings { ask, tcp_user_timeout, .. } = config.timings;
+        let stream = dial_stream(endpoint, config.sentinel_tls.as_ref(), ask, tcp_user_timeout).await?;
+        Self::drive(stream, ask).await
+    }
+
+    async fn drive(stream: Stream, response: Duration) -> Result<Self, DialError> {
         // Without a password the driver sends nothing by itself: AUTH is part of the handshake.
         let nothing = RedisConnectionInfo::default().set_skip_set_lib_name();
-        let config = AsyncConnectionConfig::new().set_response_timeout(Some(dial.response));
+        let config = AsyncConnectionConfig::new().set_response_timeout(Some(response));
         let made = MultiplexedConnection::new_with_config(&nothing, stream, config).await;
         let (connection, driver) = made.map_err(|error| Error::Unavailable(error.to_string()))?;
         Ok(Self { connection, driver: tokio::spawn(driver).abort_handle() })
@@ -117,6 +120,13 @@ pub(crate) async fn dial_stream(
         .map_err(|_| Error::Config(format!("{endpoint}: no certificate can have this name")))?;
     let secured = TlsConnector::from(tls.0.clone()).connect(name, stream).await;
     Ok(Box::pin(secured.map_err(|error| refused(endpoint, error))?))
+}
+
+/// `INFO section`.
+pub(crate) fn info_command(section: &str) -> Cmd {
+    let mut info = redis::cmd("INFO");
+    info.arg(section);
+    info
 }
 
 /// `AUTH`, where there is something to show.
