@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, Semaphore};
 use crate::call::{Call, Durability, Idempotency, Reply};
 use crate::classify::{Failure, Remedy, ambiguous, classify};
 use crate::config::Config;
-use crate::discovery::Search;
+use crate::discovery::{Found, Search};
 use crate::endpoint::Endpoint;
 use crate::error::ConfigError;
 use crate::group::Acknowledgement;
@@ -26,7 +26,7 @@ use crate::{Deadline, Error, Value};
 /// comes well within the response timeout, even where each waits for a replica in turn.
 const IN_FLIGHT_MAX: usize = 128;
 
-/// A connection this young is not doubted again: what was doubtful has just been looked at. Twice as long
+/// A connection that was confirmed so shortly ago is not doubted again. Twice as long
 /// for each doubt in a row.
 const DOUBT_PAUSE: Duration = Duration::from_millis(200);
 
@@ -215,17 +215,18 @@ impl Client {
     pub(crate) async fn session(&self, deadline: Deadline) -> Result<Arc<Session>, Error> {
         let timings = &self.0.config.timings;
         if let Some(session) = self.present() {
-            let is_rested = session.has_idled(timings.idle_before_probe);
-            if !is_rested || session.probe(deadline.sooner(timings.probe)).await {
+            if session.has_idled(timings.idle_before_probe) {
+                session.probe(deadline.sooner(timings.probe)).await;
+            }
+            if session.is_trusted() {
                 return Ok(session);
             }
-            session.bury();
         }
         let seen = self.0.attempts.load(Ordering::Acquire);
         let Some(mut reconnect) = deadline.bound(self.0.reconnect.lock()).await else {
             return Err(Error::Unavailable("another caller is still connecting".to_owned()));
         };
-        if let Some(session) = self.present() {
+        if let Some(session) = self.present().filter(|session| session.is_trusted()) {
             return Ok(session);
         }
         if self.0.attempts.load(Ordering::Acquire) != seen {
@@ -235,15 +236,11 @@ impl Client {
         if deadline.is_over() {
             return Err(Error::DeadlineExceeded);
         }
-        let generation = self.0.attempts.fetch_add(1, Ordering::AcqRel) + 1;
-        self.leave(&mut reconnect);
-        match self.open(&mut reconnect, generation, deadline).await {
+        match self.confirm_or_open(&mut reconnect, deadline).await {
             Ok(session) => {
                 reconnect.pace.succeeded();
                 reconnect.search.rest();
                 reconnect.turn = None;
-                let session = Arc::new(session);
-                *self.0.session.write().unwrap_or_else(PoisonError::into_inner) = Some(session.clone());
                 Ok(session)
             }
             // That this caller had too little time says nothing to the others.
@@ -256,15 +253,40 @@ impl Client {
         }
     }
 
-    /// One attempt: asks the sentinels, connects, verifies, compares the history with the one before.
+    /// One attempt: asks the sentinels. A doubted connection is kept where they do not name another master,
+    /// be it that they are gone, and it answers as a master; else a new one is opened.
+    async fn confirm_or_open(
+        &self,
+        reconnect: &mut Reconnect,
+        deadline: Deadline,
+    ) -> Result<Arc<Session>, Refusal> {
+        let found = reconnect.search.find_master(&self.0.config, deadline).await;
+        if let Some(session) = self.present() {
+            let named = found.as_ref().ok().and_then(|found| found.first());
+            let is_replaced = named.is_some_and(|found| {
+                (&found.named, found.config_epoch) != (&session.named, session.config_epoch)
+            });
+            if !is_replaced && session.probe(deadline.sooner(self.0.config.timings.probe)).await {
+                session.confirm();
+                return Ok(session);
+            }
+        }
+        let generation = self.0.attempts.fetch_add(1, Ordering::AcqRel) + 1;
+        self.leave(reconnect);
+        let session = Arc::new(self.open(reconnect, found?, generation, deadline).await?);
+        *self.0.session.write().unwrap_or_else(PoisonError::into_inner) = Some(session.clone());
+        Ok(session)
+    }
+
+    /// Connects, verifies, compares the history with the one before.
     async fn open(
         &self,
         reconnect: &mut Reconnect,
+        found: Vec<Found>,
         generation: u64,
         deadline: Deadline,
     ) -> Result<Session, Refusal> {
         let config = &self.0.config;
-        let found = reconnect.search.find_master(config, deadline).await?;
         let before = reconnect.before.as_ref();
         let mut refusal = Refusal::Other(Error::DeadlineExceeded);
         for found in found {
@@ -291,8 +313,8 @@ impl Client {
     /// Has the sentinels asked again before the next call, less and less often while that does not help.
     fn doubt(&self, session: &Session) {
         let doubled = DOUBT_PAUSE.saturating_mul(1 << self.0.doubts.load(Ordering::Relaxed).min(8));
-        if session.is_older_than(doubled.min(self.0.config.timings.crowd_backoff_max)) {
-            session.bury();
+        if session.is_unconfirmed_for(doubled.min(self.0.config.timings.crowd_backoff_max)) {
+            session.doubt();
             self.0.doubts.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -9,7 +9,7 @@
 //! | | NOSCRIPT | no | sends the source | never seen |
 //! | | OOM, MISCONF, BUSY | no | tells it at once | alarm |
 //! | [`Error::Ambiguous`] | no answer in time, connection lost, an answer that cannot be read | unknown | tries again what is idempotent | the same request again |
-//! | [`Error::Unreplicated`] | fewer replicas than required, from [`Reply::require`](crate::Reply::require) | on the master | finds the master anew before the next call | the same request again |
+//! | [`Error::Unreplicated`] | fewer replicas than required, from [`Reply::require`](crate::Reply::require) | on the master | asks the sentinels before the next call | the same request again |
 //! | [`Error::Script`] | WRONGTYPE, an error of the script's own | perhaps partly | tells it at once | alarm |
 //! | [`Error::DeadlineExceeded`] | the deadline was over before anything was sent | no | | try again |
 //!

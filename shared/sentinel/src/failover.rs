@@ -123,7 +123,7 @@ impl Client {
         loop {
             match self.session(deadline).await {
                 Ok(session) if session.master != *old => return Ok(session),
-                Ok(session) => session.bury(),
+                Ok(session) => session.doubt(),
                 Err(error) if deadline.is_over() => return Err(error),
                 Err(_) => {}
             }

@@ -83,15 +83,12 @@ impl Group {
             Err((ticket, turn)) => match deadline.bound(turn).await {
                 Some(Ok(Turn::Answered(answer))) => return answer,
                 Some(Ok(Turn::Lead(leadership))) => leadership,
-                // That says nothing of the connection.
-                Some(Err(_)) => {
-                    let failure = ambiguous("the caller that sent it was dropped");
-                    return Err(Failure { remedy: Remedy::Connect, ..failure });
-                }
+                // Neither says anything of the connection.
+                Some(Err(_)) => return Err(sent_by_another("the caller that sent it was dropped")),
                 None if self.withdraw(ticket) => {
                     return Err(Failure { error: Error::DeadlineExceeded, remedy: Remedy::Connect });
                 }
-                None => return Err(ambiguous("no answer in time")),
+                None => return Err(sent_by_another("no answer in time")),
             },
         };
         if deadline.remaining() < acknowledgement.durability().attempt_min() {
@@ -173,6 +170,11 @@ impl Drop for Leadership {
     }
 }
 
+/// Sent, and what became of it is not known.
+fn sent_by_another(cause: &str) -> Failure {
+    Failure { remedy: Remedy::Connect, ..ambiguous(cause) }
+}
+
 /// Sends a batch, whose first call is the leader's own, and tells each caller its answer.
 async fn lead(
     session: &Session,
@@ -198,13 +200,7 @@ async fn lead(
             };
             values.into_iter().map(|value| Ok((value, replicas))).collect()
         }
-        Err(failure) => {
-            if failure.remedy == Remedy::Reconnect {
-                // Before the next batch is sent on it.
-                session.bury();
-            }
-            callers.iter().map(|_| Err(failure.clone())).collect()
-        }
+        Err(failure) => callers.iter().map(|_| Err(failure.clone())).collect(),
     };
     let mut own = None;
     for (caller, answer) in callers.into_iter().zip(answers) {

@@ -6,7 +6,7 @@
 //! # What it promises
 //! | promise | by |
 //! |---|---|
-//! | **One master at a time.** Role, version and history are verified on the very connection that is kept; after any doubt it is dropped as a whole and the master found anew, by one caller for all | `AUTH, ROLE, INFO` in one pipeline; a generation number |
+//! | **One master at a time.** Role, version and history are verified on the very connection that is kept; where it says that it is none, or is closed, the master is found anew; where it is silent or lacks its replicas, it is kept only if the sentinels name no other. One caller does that for all | `AUTH, ROLE, INFO` in one pipeline; a generation number |
 //! | **A hung, stale or lying sentinel decides nothing.** | all are asked at once; a majority that agrees, counted as Sentinel counts, ends the search, see [`Agreement`] |
 //! | **No call is sent twice unless that is safe**: because it is idempotent, or because the server is known not to have run it | [`Idempotency`], and one table of errors, see [`Error`] |
 //! | **A late answer of a replaced master is never believed.** | [`Timings::response`] is shorter than `down-after-milliseconds` |

@@ -30,7 +30,10 @@ pub(crate) struct Session {
     /// The durable calls, sent in batches.
     pub(crate) group: Arc<Group>,
     is_dead: AtomicBool,
+    is_doubted: AtomicBool,
     opened_at: Instant,
+    /// When it was last found to be the master, in ms since it was opened.
+    confirmed_at: AtomicU64,
     /// Wall clock in ms: it goes on while the process is frozen, which the monotonic clock may not.
     answered_at: AtomicU64,
     /// The last replication offset that was seen.
@@ -68,23 +71,44 @@ impl Session {
             wire,
             group: Arc::default(),
             is_dead: AtomicBool::new(false),
+            is_doubted: AtomicBool::new(false),
             opened_at: Instant::now(),
+            confirmed_at: AtomicU64::new(0),
             answered_at: AtomicU64::new(wall_clock_ms()),
             offset: AtomicU64::new(replication.position.offset),
             response: timings.response,
         })
     }
 
+    /// Whether a call may use it as it is.
+    pub(crate) fn is_trusted(&self) -> bool {
+        !self.is_dead() && !self.is_doubted.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn is_dead(&self) -> bool {
         self.is_dead.load(Ordering::Relaxed)
     }
 
+    /// Ends it: it is closed, or no master's.
     pub(crate) fn bury(&self) {
         self.is_dead.store(true, Ordering::Relaxed);
     }
 
-    pub(crate) fn is_older_than(&self, age: Duration) -> bool {
-        self.opened_at.elapsed() > age
+    /// Has the sentinels asked whether it is still the master's, before the next call.
+    pub(crate) fn doubt(&self) {
+        self.is_doubted.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends a doubt.
+    pub(crate) fn confirm(&self) {
+        self.confirmed_at.store(millis(self.opened_at.elapsed()), Ordering::Relaxed);
+        self.is_doubted.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether it was opened, and last confirmed, longer ago than this.
+    pub(crate) fn is_unconfirmed_for(&self, pause: Duration) -> bool {
+        let confirmed_at = Duration::from_millis(self.confirmed_at.load(Ordering::Relaxed));
+        self.opened_at.elapsed().saturating_sub(confirmed_at) > pause
     }
 
     pub(crate) fn has_idled(&self, pause: Duration) -> bool {
@@ -102,16 +126,25 @@ impl Session {
         self.offset.fetch_max(offset, Ordering::Relaxed);
     }
 
-    /// Whether the connection still answers, and from a master.
+    /// Whether it answers in time, and as a master. Silence may be the server's or the network's, and is
+    /// only a doubt.
     pub(crate) async fn probe(&self, deadline: Deadline) -> bool {
         let role = redis::cmd("ROLE");
         let Ok(answers) = self.send(std::slice::from_ref(&role), deadline).await else {
+            self.doubt();
             return false;
         };
         let answer = answers.into_iter().next().and_then(|answer| redis::from_redis_value(answer).ok());
-        let Some((role, offset, _)) = answer as Option<(String, u64, redis::Value)> else { return false };
-        self.saw(offset);
-        role == "master"
+        match answer as Option<(String, u64, redis::Value)> {
+            Some((role, offset, _)) if role == "master" => {
+                self.saw(offset);
+                true
+            }
+            _ => {
+                self.bury();
+                false
+            }
+        }
     }
 
     /// Sends commands in one pipeline; each one's answer or error stands by itself.
@@ -126,17 +159,26 @@ impl Session {
                 self.answered_at.store(wall_clock_ms(), Ordering::Relaxed);
                 Ok(values)
             }
-            Some(Err(error)) => Err(classify(&error)),
-            // Of a caller that had little time it says nothing of the connection.
-            None if began.elapsed() < self.response / 2 => {
+            Some(Err(error)) if !error.is_timeout() => {
+                self.bury();
+                Err(classify(&error))
+            }
+            // The driver's own limit is the same, and may come first.
+            Some(Err(_)) | None => {
+                // Of a caller that had little time it says nothing of the connection.
+                if began.elapsed() >= self.response / 2 {
+                    self.doubt();
+                }
                 Err(Failure { remedy: Remedy::Connect, ..ambiguous("no answer in time") })
             }
-            None => Err(ambiguous("no answer in time")),
         }
     }
 }
 
 fn wall_clock_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

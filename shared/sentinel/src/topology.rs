@@ -111,10 +111,7 @@ impl Client {
         let session = self.session(deadline).await?;
         let infos = ["replication", "memory", "clients"].map(info_command);
         let deadline = deadline.sooner(self.config().timings.response);
-        let answers = session.send(&infos, deadline).await.map_err(|failure| {
-            session.bury();
-            failure.error
-        })?;
+        let answers = session.send(&infos, deadline).await.map_err(|failure| failure.error)?;
         let mut text = String::new();
         for answer in answers {
             let part: Result<String, _> = redis::from_redis_value(answer);

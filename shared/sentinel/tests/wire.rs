@@ -156,7 +156,7 @@ async fn a_call_that_waited_behind_another_and_was_not_sent_is_not_in_doubt() {
 
 /// Case 35.
 #[tokio::test]
-async fn a_slow_moment_costs_one_reconnect_to_the_same_master() {
+async fn a_slow_moment_costs_a_look_and_no_reconnect() {
     let slow = Answer::After(ms(300), Box::new(Answer::Int(1)));
     let (master, is_slow) = answering_once(slow).await;
     let (client, _sentinels) = client_of(&master.endpoint()).await;
@@ -168,8 +168,7 @@ async fn a_slow_moment_costs_one_reconnect_to_the_same_master() {
         callers.spawn(async move { one(&client, call(Idempotency::Idempotent, ms(2_000))).await });
     }
     assert!(callers.join_all().await.iter().all(Result::is_ok));
-    assert_eq!((master.connections(), client.status().generation), (2, 2));
-    assert_eq!(client.status().master, Some(master.endpoint()));
+    assert_eq!((master.connections(), client.status().generation), (1, 1));
 }
 
 /// Case 36.
