@@ -27,6 +27,7 @@ mod page;
 mod problems;
 mod race;
 mod repeats;
+mod replaced_host;
 mod runtime;
 mod settings;
 mod settle;

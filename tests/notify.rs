@@ -1,5 +1,8 @@
 //! What people are told when something happens to Redis: `infra/redis/notify`.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
@@ -130,4 +133,36 @@ async fn the_steps_of_a_failover_are_not_told_and_without_an_address_nobody_is()
     assert!(
         String::from_utf8(output.stderr).unwrap().contains("nobody is told (\"+odown master spillway\")")
     );
+}
+
+/// An `aws` that writes down how it was called, or fails.
+fn fake_aws(folder: &Path, body: &str) -> String {
+    let program = folder.join("aws");
+    std::fs::write(&program, format!("#!/bin/sh\n{body}\n")).unwrap();
+    std::fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    format!("{}:{}", folder.display(), std::env::var("PATH").unwrap())
+}
+
+#[tokio::test]
+async fn a_topic_is_published_to_with_the_same_object_as_a_webhook() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("notify-topic");
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = fake_aws(&folder, r#"printf '%s\n' "$@" >"$(dirname "$0")/called""#);
+    let topic = "arn:aws:sns:eu-west-1:123456789012:redis";
+    let settings = [("NOTIFY_SNS_TOPIC_ARN", topic), ("PATH", &path)];
+    let output = notify("+odown", r#"master "spillway" $(id)"#, &settings).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let called = std::fs::read_to_string(folder.join("called")).unwrap();
+    let words: Vec<&str> = called.lines().collect();
+    let [subject, message] = [words[5], words[7]];
+    assert_eq!(
+        [words[0], words[1], words[2], words[3], words[4], words[6]],
+        ["sns", "publish", "--topic-arn", topic, "--subject", "--message"]
+    );
+    assert_eq!(subject, "Redis Sentinel: +odown");
+    let message: Value = serde_json::from_str(message).unwrap();
+    assert_eq!(message["description"], r#"master "spillway" $(id)"#);
+    let path = fake_aws(&folder, "exit 254");
+    let output = notify("+odown", "master", &[("NOTIFY_SNS_TOPIC_ARN", topic), ("PATH", &path)]).await;
+    assert_eq!(output.status.code(), Some(1), "Sentinel is asked to try again");
 }

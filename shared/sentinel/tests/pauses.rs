@@ -5,7 +5,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use sentinel::testkit::{Cluster, History, Member, Outcome, Plan, Proxy};
+use sentinel::testkit::{Cluster, History, Member, Plan, Proxy};
 use sentinel::{Client, Config};
 
 use crate::calls::{cluster, config_naming, ms};
@@ -143,6 +143,5 @@ async fn a_peer_that_went_away_without_a_word_costs_a_probe_and_no_call() {
     history.write(&client, Plan::default()).await.unwrap();
     assert!(begun_at.elapsed() < timings.probe + timings.response, "{:?}", begun_at.elapsed());
     assert_eq!((door.connections(), client.status().generation), (2, 2));
-    let tally = history.check(&cluster).await.unwrap();
-    assert_eq!(tally.count(Outcome::Acknowledged), 2);
+    history.check(&cluster).await.unwrap();
 }

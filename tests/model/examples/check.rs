@@ -28,7 +28,7 @@ fn main() {
     }
 }
 
-/// The shortest history that breaks a promise; one thread visits the short ones first.
+/// A short history that breaks a promise: one thread visits the short ones first.
 fn explain(bounds: Bounds, lacking: &[Protection]) {
     let purchase = Purchase::without(bounds, lacking);
     let checker = purchase.checker().threads(1).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();

@@ -15,8 +15,8 @@
 //! | P5 limit per shopper | no shopper has more orders than that |
 //!
 //! [`Protection`]s can be taken away; `tests` shows which promise each of them keeps. Run
-//! `cargo run --release --package model --example check` to see the number of states, and for each protection the
-//! shortest history that breaks a promise without it.
+//! `cargo run --release --package model --example check` to see the number of states, and for each protection a
+//! short history that breaks a promise without it.
 
 mod dataset;
 mod ledger;
