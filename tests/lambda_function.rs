@@ -15,8 +15,13 @@ pub(crate) struct LambdaFunction {
 
 impl LambdaFunction {
     pub(crate) async fn start(running: &Running, name: &str) -> Self {
+        Self::start_with(running, name, &[]).await
+    }
+
+    /// With further settings.
+    pub(crate) async fn start_with(running: &Running, name: &str, more: &[(String, String)]) -> Self {
         let runtime = LambdaRuntime::start().await;
-        let function = ExtraFunction::start_under_lambda(running, name, &runtime.address).unwrap();
+        let function = ExtraFunction::start_under_lambda(running, name, &runtime.address, more).unwrap();
         Self { runtime, _function: function }
     }
 

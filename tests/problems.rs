@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use edge::PROBLEMS;
+use jsonwebtoken::Algorithm;
 use ledger::CONFIRM_DEADLINE;
 use reqwest::{Method, RequestBuilder};
 use sale::{Definition, Reservation, ReservationId};
@@ -11,9 +12,11 @@ use spillway::ExtraFunction;
 use tokio::net::TcpListener;
 
 use crate::ledger_proxy::{LedgerProxy, Trap};
+use crate::provider::{IdentityProvider, Signer};
 use crate::settle::reservation;
 use crate::shop::{Answer, open_sale, open_sale_in, send, units};
 use crate::system::{command, eventually, ledger, private, redis, soon, stock};
+use crate::vault::Vault;
 
 /// The problems that were met, each checked against its row.
 #[derive(Default)]
@@ -48,6 +51,7 @@ async fn every_row_of_the_problem_table_is_met_by_somebody() {
     whatever_a_reservation_can_have_become(&mut met).await;
     whatever_a_merchant_can_collide_with(&mut met).await;
     whatever_can_fail_beneath(&mut met).await;
+    whatever_can_fail_beside(&mut met).await;
     let missing: Vec<_> = PROBLEMS.iter().map(|row| row.slug).filter(|slug| !met.0.contains(*slug)).collect();
     assert_eq!(missing, [""; 0], "rows that nobody met");
 }
@@ -178,4 +182,18 @@ async fn whatever_can_fail_beneath(met: &mut Met) {
     met.add(&shop.reserve(&ann, "another", 1).await);
     command(&redis, "FLUSHALL", &[]).await;
     met.add(&shop.reserve(&ann, "another", 1).await);
+}
+
+async fn whatever_can_fail_beside(met: &mut Met) {
+    let shop = open_sale(units(5)).await;
+    let vault = Vault::start(&[("secret", "{}".to_owned())]).await;
+    let without_secrets = ExtraFunction::start(&shop.running, "reserve", &vault.settings()).unwrap();
+    met.add(&send(shop.http.get(format!("{}/readyz", without_secrets.origin))).await);
+
+    let signer = Signer::new("key", Algorithm::EdDSA);
+    let provider = IdentityProvider::start(&[]).await;
+    let without_keys = ExtraFunction::start(&shop.running, "reserve", &provider.settings()).unwrap();
+    let path = shop.path("/reservations/x");
+    let found = shop.http.get(format!("{}{path}", without_keys.origin)).bearer_auth(signer.token("ann"));
+    met.add(&send(found).await);
 }

@@ -69,3 +69,63 @@ fn wrong_settings_are_named_with_what_they_should_be() {
         );
     }
 }
+
+/// What Lambda itself sets.
+const LAMBDA: [(&str, &str); 4] = [
+    ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9"),
+    ("AWS_REGION", "eu-west-1"),
+    ("AWS_ACCESS_KEY_ID", "a"),
+    ("AWS_SECRET_ACCESS_KEY", "b"),
+];
+
+#[test]
+fn with_secrets_elsewhere_whatever_can_be_known_is_checked_without_asking_for_them() {
+    let mut settings = LAMBDA.to_vec();
+    settings.extend([
+        ("SECRETS", "spillway/signing, arn:aws:s3:::bucket"),
+        ("SECRETS_FRESH_SECONDS", "0"),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://10.0.0.1"),
+        ("SIGNING_KEYS", "malformed, and here"),
+        ("RATE_LIMIT_QUOTA", "x"),
+    ]);
+    let output = start("reserve", &settings);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(78), "{message}");
+    for fault in [
+        "SECRETS has an entry arn:aws:s3:::bucket that is no ARN of a secret",
+        "SECRETS_FRESH_SECONDS is not a number",
+        "AWS_ENDPOINT_URL_SECRETS_MANAGER is neither https nor plain http on loopback",
+        "SIGNING_KEYS is not kid:base64",
+        "RATE_LIMIT_QUOTA is not a number",
+        "PUBLIC_URL is missing",
+        "REDIS_SENTINELS is missing",
+    ] {
+        assert_eq!(message.matches(fault).count(), 1, "{fault} in {message}");
+    }
+    for secret in ["ID_SECRET", "SHOPPER_SECRET"] {
+        assert!(!message.contains(&format!("\n  {secret} ")), "{secret} may be among the secrets: {message}");
+    }
+}
+
+#[test]
+fn shoppers_tokens_are_verified_in_one_way_which_is_named_whole() {
+    for (settings, faults) in [
+        (&[][..], &["SHOPPER_SECRET is missing"][..]),
+        (
+            &[("SHOPPER_JWKS_URL", "http://keys.example"), ("SHOPPER_SECRET", "x")],
+            &[
+                "SHOPPER_SECRET is there, although SHOPPER_JWKS_URL is",
+                "SHOPPER_JWKS_URL is neither",
+                "SHOPPER_ISSUER is missing",
+                "SHOPPER_AUDIENCE is missing",
+            ],
+        ),
+        (&[("SHOPPER_JWKS_URL", "https://keys.example")], &["SHOPPER_AUDIENCE is missing"]),
+    ] {
+        let output = start("confirm", settings);
+        let message = String::from_utf8(output.stderr).unwrap();
+        for fault in faults {
+            assert!(message.contains(fault), "{fault} in {message}");
+        }
+    }
+}

@@ -41,7 +41,7 @@ async fn confirm(
     headers: HeaderMap,
     Within(deadline): Within,
 ) -> Result<Response, Problem> {
-    let shopper = app.shoppers.identify(&Method::POST, &headers)?;
+    let shopper = app.shoppers.identify(&Method::POST, &headers, deadline).await?;
     let outcome = app.ledger.confirm(&app.stock, &sale, &id, &shopper.id, deadline).await;
     match outcome.map_err(problem)? {
         ConfirmOutcome::Confirmed(order) => {
@@ -66,7 +66,7 @@ async fn find(
     headers: HeaderMap,
     Within(deadline): Within,
 ) -> Result<axum::Json<Order>, Problem> {
-    let shopper = app.shoppers.identify(&Method::GET, &headers)?;
+    let shopper = app.shoppers.identify(&Method::GET, &headers, deadline).await?;
     let order = app.ledger.order(&id, deadline).await.map_err(|error| problem(error.into()))?;
     let own = order.filter(|order| order.shopper == shopper.id);
     own.map(axum::Json).ok_or_else(Problem::order_not_found)

@@ -8,36 +8,25 @@ mod metrics;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use edge::Cluster;
+use edge::{Cluster, Shift};
 use sale::{Deadline, Stock};
 
-/// Between two looks.
-const PAUSE: Duration = Duration::from_secs(10);
-
-/// How long a scheduled event works: the next one comes after a minute.
-const SHIFT: Duration = Duration::from_secs(45);
+/// A scheduled event looks until shortly before the next one, which comes after a minute.
+const SHIFT: Shift = Shift { length: Duration::from_secs(45), pause: Duration::from_secs(10) };
 
 /// For one look: it also finds the master anew when that has just been replaced.
 const LOOK: Duration = Duration::from_secs(3);
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    Box::pin(edge::serve_schedule("monitor", |settings| {
+    Box::pin(edge::serve_schedule("monitor", SHIFT, |settings| {
         let stock = settings.stock()?;
-        Some(move || shift(stock.clone()))
+        Some(move || look(stock.clone()))
     }))
     .await
 }
 
-async fn shift(stock: Stock) {
-    let end = Deadline::after(SHIFT);
-    while !end.is_over() {
-        look(&stock).await;
-        tokio::time::sleep(PAUSE).await;
-    }
-}
-
-async fn look(stock: &Stock) {
+async fn look(stock: Stock) {
     let redis = stock.redis();
     let cluster = Cluster::new(&redis.topology(Deadline::after(LOOK)).await);
     for fault in &cluster.faults {

@@ -60,7 +60,7 @@ async fn reserve(
     Within(deadline): Within,
     Json(wish): Json<Wish>,
 ) -> Result<Response, Problem> {
-    let shopper = app.shoppers.identify(&Method::POST, &headers)?;
+    let shopper = app.shoppers.identify(&Method::POST, &headers, deadline).await?;
     if !(1..=10).contains(&wish.quantity) {
         return Err(invalid_fields("/quantity", "must be 1 to 10"));
     }
@@ -112,7 +112,7 @@ async fn find(
     headers: HeaderMap,
     Within(deadline): Within,
 ) -> Result<Response, Problem> {
-    let shopper = app.shoppers.identify(&Method::GET, &headers)?;
+    let shopper = app.shoppers.identify(&Method::GET, &headers, deadline).await?;
     match app.stock.find(&sale, &id, &shopper.id, deadline).await? {
         FindOutcome::Found(found, now) => answer(StatusCode::OK, found, now, None),
         FindOutcome::ReservationNotFound => Err(Problem::reservation_not_found()),
@@ -126,7 +126,7 @@ async fn release(
     headers: HeaderMap,
     Within(deadline): Within,
 ) -> Result<Response, Problem> {
-    let shopper = app.shoppers.identify(&Method::DELETE, &headers)?;
+    let shopper = app.shoppers.identify(&Method::DELETE, &headers, deadline).await?;
     match app.stock.release(&sale, &id, &shopper.id, deadline).await? {
         ReleaseOutcome::Released(released, now) => answer(StatusCode::OK, released, now, None),
         ReleaseOutcome::Expired => Err(Problem::reservation_expired()),

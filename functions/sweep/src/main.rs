@@ -10,35 +10,28 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
+use edge::Shift;
 use ledger::Ledger;
-use sale::Deadline;
 
 use crate::step::Sweep;
 
-/// Between two steps.
-const PAUSE: Duration = Duration::from_secs(2);
-
-/// How long a scheduled event works: the next one comes after a minute.
-const SHIFT: Duration = Duration::from_secs(50);
+/// A scheduled event works until shortly before the next one, which comes after a minute.
+const SHIFT: Shift = Shift { length: Duration::from_secs(50), pause: Duration::from_secs(2) };
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    Box::pin(edge::serve_schedule("sweep", |settings| {
+    Box::pin(edge::serve_schedule("sweep", SHIFT, |settings| {
         let (stock, table) = (settings.stock(), settings.ledger_table());
         let sweep = Arc::new(Sweep {
             stock: stock?,
             ledger: Ledger::from_environment().with_table(table?),
             steps: AtomicUsize::new(0),
         });
-        Some(move || shift(sweep.clone()))
+        Some(move || step(sweep.clone()))
     }))
     .await
 }
 
-async fn shift(sweep: Arc<Sweep>) {
-    let end = Deadline::after(SHIFT);
-    while !end.is_over() {
-        sweep.step().await;
-        tokio::time::sleep(PAUSE).await;
-    }
+async fn step(sweep: Arc<Sweep>) {
+    sweep.step().await;
 }

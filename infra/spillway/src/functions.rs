@@ -147,9 +147,14 @@ impl ExtraFunction {
         Ok(Self { origin: format!("http://{address}"), process })
     }
 
-    /// Starts it under the Lambda runtime interface at this `host:port`.
-    pub fn start_under_lambda(running: &Running, name: &str, runtime: &str) -> Result<Self> {
-        let mut program = function(running, name, &Door::Lambda(runtime), &[])?;
+    /// Starts it with further settings under the Lambda runtime interface at this `host:port`.
+    pub fn start_under_lambda(
+        running: &Running,
+        name: &str,
+        runtime: &str,
+        more: &[(String, String)],
+    ) -> Result<Self> {
+        let mut program = function(running, name, &Door::Lambda(runtime), more)?;
         program.log = running.logs.join(format!("{name}-lambda.log"));
         Ok(Self { origin: String::new(), process: program.start()? })
     }

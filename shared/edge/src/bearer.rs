@@ -1,15 +1,25 @@
-//! Bearer tokens of the merchant's identity provider: JWTs, HS256.
+//! Bearer tokens of the merchant's identity provider: JWTs that its secret (HS256) or its public keys verify.
+//!
+//! A token does not choose how it is verified. With a secret it is HS256; else the key that its `kid` names
+//! says which algorithm is its own.
+
+use std::sync::Arc;
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use sale::Deadline;
 use serde::Deserialize;
 
 use crate::Problem;
+use crate::provider::{Provider, Wanted};
 use crate::signing::TOKEN_BYTES_MAX;
 
 const SUBJECT_BYTES_MAX: usize = 256;
+
+/// Between the provider's clock and this one, where they are not the same merchant's.
+const LEEWAY_SECONDS: u64 = 5;
 
 #[derive(Clone, Deserialize)]
 struct Claims {
@@ -19,41 +29,94 @@ struct Claims {
 /// Verifies account tokens.
 #[derive(Clone)]
 pub(crate) struct Bearer {
-    key: DecodingKey,
-    validation: Validation,
+    keys: Keys,
+    expected: Expected,
+}
+
+/// What a token must say of itself.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Expected {
+    pub(crate) issuer: Option<String>,
+    pub(crate) audience: Option<String>,
+}
+
+#[derive(Clone)]
+enum Keys {
+    Secret(DecodingKey),
+    Provider(Arc<Provider>),
 }
 
 impl Bearer {
-    pub(crate) fn new(secret: &[u8]) -> Self {
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.leeway = 0;
-        validation.validate_aud = false;
-        validation.validate_nbf = true;
-        validation.set_required_spec_claims(&["exp", "sub"]);
-        Self { key: DecodingKey::from_secret(secret), validation }
+    pub(crate) fn of_secret(secret: &[u8], expected: Expected) -> Self {
+        Self { keys: Keys::Secret(DecodingKey::from_secret(secret)), expected }
+    }
+
+    pub(crate) fn of_provider(provider: Arc<Provider>, expected: Expected) -> Self {
+        Self { keys: Keys::Provider(provider), expected }
     }
 
     /// The subject of the request's token; `None` where there is no bearer token.
-    pub(crate) fn subject(&self, headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    pub(crate) async fn subject(
+        &self,
+        headers: &HeaderMap,
+        deadline: Deadline,
+    ) -> Result<Option<String>, Problem> {
         let Some(token) = token(headers)? else { return Ok(None) };
         if token.len() > TOKEN_BYTES_MAX {
             return Err(Problem::unauthenticated("The token is longer than 4096 bytes."));
         }
-        let claims = decode::<Claims>(token, &self.key, &self.validation)
-            .map_err(|error| {
-                Problem::unauthenticated(match error.kind() {
-                    ErrorKind::ExpiredSignature => "The token's time is over. Sign in again.",
-                    ErrorKind::ImmatureSignature => "The token is not valid yet.",
-                    ErrorKind::MissingRequiredClaim(_) => "The token lacks `sub` or `exp`.",
-                    _ => "The token is not valid. Sign in again.",
-                })
-            })?
-            .claims;
+        let claims = match &self.keys {
+            Keys::Secret(key) => self.claims(token, key, Algorithm::HS256, 0)?,
+            Keys::Provider(provider) => {
+                let invalid = || Problem::unauthenticated("The token is not valid. Sign in again.");
+                let id = decode_header(token).ok().and_then(|header| header.kid).ok_or_else(invalid)?;
+                match provider.key(&id, deadline).await {
+                    Wanted::Found(key) => self.claims(token, &key.decoding, key.algorithm, LEEWAY_SECONDS)?,
+                    Wanted::Unknown => return Err(invalid()),
+                    Wanted::Undecided => return Err(Problem::identity_unavailable()),
+                }
+            }
+        };
         if (1..=SUBJECT_BYTES_MAX).contains(&claims.sub.len()) {
             Ok(Some(claims.sub))
         } else {
             Err(Problem::unauthenticated("The token's `sub` must have 1 to 256 bytes."))
         }
+    }
+
+    fn claims(
+        &self,
+        token: &str,
+        key: &DecodingKey,
+        algorithm: Algorithm,
+        leeway_seconds: u64,
+    ) -> Result<Claims, Problem> {
+        let mut validation = Validation::new(algorithm);
+        validation.leeway = leeway_seconds;
+        validation.validate_nbf = true;
+        let mut required = vec!["exp", "sub"];
+        if let Some(issuer) = &self.expected.issuer {
+            validation.set_issuer(&[issuer]);
+            required.push("iss");
+        }
+        match &self.expected.audience {
+            Some(audience) => {
+                validation.set_audience(&[audience]);
+                required.push("aud");
+            }
+            None => validation.validate_aud = false,
+        }
+        validation.set_required_spec_claims(&required);
+        let decoded = decode::<Claims>(token, key, &validation).map_err(|error| {
+            Problem::unauthenticated(match error.kind() {
+                ErrorKind::ExpiredSignature => "The token's time is over. Sign in again.",
+                ErrorKind::ImmatureSignature => "The token is not valid yet.",
+                ErrorKind::InvalidIssuer | ErrorKind::InvalidAudience => "The token is for somebody else.",
+                ErrorKind::MissingRequiredClaim(_) => "The token lacks a claim that it must have.",
+                _ => "The token is not valid. Sign in again.",
+            })
+        })?;
+        Ok(decoded.claims)
     }
 }
 
@@ -77,24 +140,30 @@ mod tests {
         encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(&[secret; 64])).unwrap()
     }
 
-    fn subject_of(token: &str) -> Result<Option<String>, &'static str> {
+    async fn subject_for(expected: Expected, token: &str) -> Result<Option<String>, &'static str> {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
-        Bearer::new(&[1; 64]).subject(&headers).map_err(|problem| problem.slug())
+        let bearer = Bearer::of_secret(&[1; 64], expected);
+        let deadline = Deadline::after(std::time::Duration::from_secs(1));
+        bearer.subject(&headers, deadline).await.map_err(|problem| problem.slug())
+    }
+
+    async fn subject_of(token: &str) -> Result<Option<String>, &'static str> {
+        subject_for(Expected::default(), token).await
     }
 
     fn in_seconds(seconds: i64) -> i64 {
         jiff::Timestamp::now().as_second() + seconds
     }
 
-    #[test]
-    fn a_valid_token_tells_its_subject() {
+    #[tokio::test]
+    async fn a_valid_token_tells_its_subject() {
         let token = token_of(Algorithm::HS256, 1, &json!({"sub": "ann", "exp": in_seconds(60)}));
-        assert_eq!(subject_of(&token), Ok(Some("ann".to_owned())));
+        assert_eq!(subject_of(&token).await, Ok(Some("ann".to_owned())));
     }
 
-    #[test]
-    fn whatever_is_wrong_with_a_token_is_unauthenticated() {
+    #[tokio::test]
+    async fn whatever_is_wrong_with_a_token_is_unauthenticated() {
         let good = json!({"sub": "ann", "exp": in_seconds(60)});
         let none = data_encoding::BASE64URL_NOPAD.encode(br#"{"alg":"none"}"#);
         let body = data_encoding::BASE64URL_NOPAD.encode(good.to_string().as_bytes());
@@ -111,7 +180,29 @@ mod tests {
             "x".repeat(5_000),
             String::new(),
         ] {
-            assert_eq!(subject_of(&token), Err("unauthenticated"), "{token}");
+            assert_eq!(subject_of(&token).await, Err("unauthenticated"), "{token}");
+        }
+    }
+
+    #[tokio::test]
+    async fn where_an_issuer_and_an_audience_are_named_a_token_must_name_them_too() {
+        let expected = || Expected { issuer: Some("i".to_owned()), audience: Some("a".to_owned()) };
+        let token = |claims: Value| token_of(Algorithm::HS256, 1, &claims);
+        let exp = in_seconds(60);
+        let good = token(json!({"sub": "ann", "exp": exp, "iss": "i", "aud": ["b", "a"]}));
+        assert_eq!(subject_for(expected(), &good).await, Ok(Some("ann".to_owned())));
+        for claims in [
+            json!({"sub": "ann", "exp": exp}),
+            json!({"sub": "ann", "exp": exp, "iss": "i"}),
+            json!({"sub": "ann", "exp": exp, "aud": "a"}),
+            json!({"sub": "ann", "exp": exp, "iss": "j", "aud": "a"}),
+            json!({"sub": "ann", "exp": exp, "iss": "i", "aud": ["b"]}),
+        ] {
+            assert_eq!(
+                subject_for(expected(), &token(claims.clone())).await,
+                Err("unauthenticated"),
+                "{claims}"
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What every request passes: limits, deadline, identity of the request, and one line in the log.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -35,7 +35,8 @@ pub(crate) async fn pass(State(gate): State<Arc<Gate>>, mut request: Request, ne
     let began = Instant::now();
     let id = request_id(request.headers());
     let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let route = Route::default();
+    request.extensions_mut().insert(route.clone());
     let path = request.uri().path().chars().take(200).collect::<String>();
     let deadline = deadline_of(request.extensions(), gate.deadline);
     request.extensions_mut().insert(deadline);
@@ -58,7 +59,7 @@ pub(crate) async fn pass(State(gate): State<Arc<Gate>>, mut request: Request, ne
         function = gate.function,
         request_id = id,
         method = method.as_str(),
-        route,
+        route = route.0.get(),
         path,
         status = response.status().as_u16(),
         problem = slug,
@@ -67,6 +68,19 @@ pub(crate) async fn pass(State(gate): State<Arc<Gate>>, mut request: Request, ne
         "request"
     );
     response
+}
+
+/// The route that a request has met, which is found further in than it is logged.
+#[derive(Clone, Default)]
+struct Route(Arc<OnceLock<String>>);
+
+/// Notes the route for the log.
+pub(crate) async fn note_route(request: Request, next: Next) -> Response {
+    let extensions = request.extensions();
+    if let (Some(route), Some(path)) = (extensions.get::<Route>(), extensions.get::<MatchedPath>()) {
+        let _ = route.0.set(path.as_str().to_owned());
+    }
+    next.run(request).await
 }
 
 fn admit<'a>(gate: &'a Gate, headers: &HeaderMap) -> Result<tokio::sync::SemaphorePermit<'a>, Problem> {

@@ -1,7 +1,7 @@
 //! Who is asking: an account by its bearer token, or a guest by the cookie.
 
 use axum::http::{HeaderMap, Method};
-use sale::{IdSecret, IdempotencyKey, ReservationId, SaleId, Shopper, ShopperKind};
+use sale::{Deadline, IdSecret, IdempotencyKey, ReservationId, SaleId, Shopper, ShopperKind};
 
 use crate::bearer::Bearer;
 use crate::{Guests, Problem};
@@ -16,9 +16,15 @@ pub struct Shoppers {
 
 impl Shoppers {
     /// Who is asking. A bearer token goes before the cookie; a request with a cookie alone that changes
-    /// something must come from the site's own pages.
-    pub fn identify(&self, method: &Method, headers: &HeaderMap) -> Result<Shopper, Problem> {
-        if let Some(subject) = self.bearer.subject(headers)? {
+    /// something must come from the site's own pages. The deadline is for a provider whose keys are not known
+    /// yet.
+    pub async fn identify(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        deadline: Deadline,
+    ) -> Result<Shopper, Problem> {
+        if let Some(subject) = self.bearer.subject(headers, deadline).await? {
             return Ok(self.shopper(ShopperKind::Account, &subject));
         }
         if let Some(subject) = self.guests.subject(headers) {

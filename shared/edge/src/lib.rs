@@ -6,6 +6,7 @@
 //! - No text of an inner error reaches a body; it goes to the log, once.
 //! - Whatever is personal is bound to the shopper who has shown who they are.
 
+mod app;
 mod bearer;
 mod cluster;
 mod deadline;
@@ -21,10 +22,16 @@ mod origin;
 mod path;
 mod problem;
 mod problems;
+mod provider;
+mod provider_keys;
 mod rate_limit;
 mod receipt;
+mod schedule;
+mod secrets;
 mod serve;
 mod settings;
+mod settings_secrets;
+mod settings_shoppers;
 mod signing;
 
 pub use cluster::Cluster;
@@ -40,5 +47,6 @@ pub use problem::Problem;
 pub use problems::{Kind, PROBLEMS};
 pub use rate_limit::RateLimitHeaders;
 pub use receipt::Receipts;
-pub use serve::{serve, serve_schedule};
-pub use settings::{SETTINGS, Setting, Settings, redis_from_environment};
+pub use schedule::{Shift, serve_schedule};
+pub use serve::serve;
+pub use settings::{SECRET_SETTINGS, SETTINGS, Setting, Settings, redis_from_environment};

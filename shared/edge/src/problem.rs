@@ -338,6 +338,15 @@ impl Problem {
         Self::new(table::RECOVERING, "Orders stand. The sale goes on by itself.").retry_soon()
     }
 
+    pub(crate) fn secrets_unavailable() -> Self {
+        Self::new(table::SECRETS_UNAVAILABLE, "Nothing was done. Send the same request again.").retry_soon()
+    }
+
+    pub(crate) fn identity_unavailable() -> Self {
+        Self::new(table::IDENTITY_UNAVAILABLE, "Nothing was done. Send the same request with the same token.")
+            .retry_soon()
+    }
+
     pub(crate) fn overloaded() -> Self {
         Self::new(table::OVERLOADED, "Nothing was done. Send the same request again.").retry_soon()
     }

@@ -54,5 +54,7 @@ problems! {
     LEDGER_UNAVAILABLE 503 "ledger-unavailable" "Orders cannot be written for a moment.";
     OUTCOME_UNKNOWN 503 "outcome-unknown" "It is not known whether this was done.";
     RECOVERING 503 "recovering" "The sale is being rebuilt.";
+    SECRETS_UNAVAILABLE 503 "secrets-unavailable" "Our own secrets cannot be loaded for a moment.";
+    IDENTITY_UNAVAILABLE 503 "identity-unavailable" "The identity provider cannot be asked for a moment.";
     OVERLOADED 503 "overloaded" "Too many requests are under way.";
 }

@@ -6,20 +6,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::get;
 use http_body_util::BodyExt;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use lambda_http::lambda_runtime::LambdaEvent;
-use sale::Stock;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
-use crate::gate::{Gate, method_not_allowed, pass, route_not_found};
+use crate::app::Apps;
+use crate::gate::{Gate, method_not_allowed, note_route, pass, route_not_found};
 use crate::problem::PUBLIC_URL;
 use crate::settings::{Door, Settings};
 use crate::{Problem, Within, log};
@@ -32,88 +33,64 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves these routes behind whichever front door the environment asks for. Returns when asked to
-/// stop; a fault in the settings ends it at once, with one message.
-pub async fn serve(function: &'static str, routes: impl FnOnce(&mut Settings) -> Option<Router>) -> ExitCode {
-    let prepared = match Prepared::new(function, routes) {
+/// stop; a fault in the settings ends it at once, with one message. Where secrets are in Secrets Manager,
+/// `routes` is called again whenever they have changed.
+pub async fn serve(
+    function: &'static str,
+    routes: impl Fn(&mut Settings) -> Option<Router> + Send + Sync + 'static,
+) -> ExitCode {
+    let complete = move |settings: &mut Settings| {
+        let routes = routes(settings)?.fallback(route_not_found);
+        Some(routes.method_not_allowed_fallback(method_not_allowed).layer(from_fn(note_route)))
+    };
+    let Prepared { door, gate, apps } = match Prepared::new(function, complete) {
         Ok(prepared) => prepared,
         Err(faults) => return refuse(function, &faults),
     };
-    let router = behind_gate(prepared.built, prepared.stock, prepared.gate);
-    let ended = match prepared.door {
+    let apps = Arc::new(apps);
+    let answers = Router::new().fallback(answer).with_state(apps.clone());
+    let router = behind_gate(answers, apps, gate);
+    let ended = match door {
         Door::Lambda => invoke(router).await.map_err(|error| error.to_string()),
         Door::Http(address) => listen(function, address, router).await.map_err(|error| error.to_string()),
     };
     ended.map_or_else(|error| refuse(function, &error), |()| ExitCode::SUCCESS)
 }
 
-/// Does this work whenever the schedule says: for each Lambda event, or with `LISTEN` again and again,
-/// with the probes of a function beside it.
-pub async fn serve_schedule<W, F>(
-    function: &'static str,
-    work: impl FnOnce(&mut Settings) -> Option<W>,
-) -> ExitCode
-where
-    W: Fn() -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = ()> + Send + 'static,
-{
-    let prepared = match Prepared::new(function, work) {
-        Ok(prepared) => prepared,
-        Err(faults) => return refuse(function, &faults),
-    };
-    let work = prepared.built;
-    let ended = match prepared.door {
-        Door::Lambda => {
-            let event = lambda_http::service_fn(move |_: LambdaEvent<serde_json::Value>| {
-                let done = work();
-                async move {
-                    done.await;
-                    Ok::<_, lambda_http::Error>(())
-                }
-            });
-            lambda_http::lambda_runtime::run(event).await.map_err(|error| error.to_string())
-        }
-        Door::Http(address) => {
-            let again = tokio::spawn(async move {
-                loop {
-                    work().await;
-                }
-            });
-            let router = behind_gate(Router::new(), prepared.stock, prepared.gate);
-            // Work that has ended, which only a panic can do, ends the process: whoever keeps it running
-            // starts it again, and nobody takes it for alive meanwhile.
-            tokio::select! {
-                ended = listen(function, address, router) => ended.map_err(|error| error.to_string()),
-                _ = again => Err("its work has ended".to_owned()),
-            }
-        }
-    };
-    ended.map_or_else(|error| refuse(function, &error), |()| ExitCode::SUCCESS)
-}
-
 /// What the settings made of a function, all of them found good.
-struct Prepared<T> {
-    built: T,
-    door: Door,
-    stock: Option<Stock>,
-    gate: Gate,
+pub(crate) struct Prepared<T> {
+    pub(crate) door: Door,
+    pub(crate) gate: Gate,
+    pub(crate) apps: Apps<T>,
 }
 
 impl<T> Prepared<T> {
-    fn new(function: &'static str, build: impl FnOnce(&mut Settings) -> Option<T>) -> Result<Self, String> {
+    pub(crate) fn new(
+        function: &'static str,
+        build: impl Fn(&mut Settings) -> Option<T> + Send + Sync + 'static,
+    ) -> Result<Self, String> {
         let mut settings = Settings::from_process();
         log::init(settings.log_filter());
-        let built = build(&mut settings);
         let (door, origin) = (settings.door(), settings.origin());
         let (deadline, in_flight) = (settings.request_deadline(), settings.in_flight_max());
-        if let Some(faults) = settings.faults() {
-            return Err(faults);
-        }
-        let complete = || Some((built?, door?, origin?, deadline?, in_flight?));
-        let (built, door, origin, deadline, in_flight) = complete().ok_or("a setting is missing")?;
+        let apps = Apps::prepare(function, settings, build)?;
+        let complete = || Some((door?, origin?, deadline?, in_flight?));
+        let (door, origin, deadline, in_flight) = complete().ok_or("a setting is missing")?;
         let _ = PUBLIC_URL.set(origin.text);
         let gate = Gate { function, deadline, in_flight: Semaphore::new(in_flight) };
-        Ok(Self { built, door, stock: settings.stock.take(), gate })
+        Ok(Self { door, gate, apps })
     }
+}
+
+/// Has the present app answer.
+async fn answer(
+    State(apps): State<Arc<Apps<Router>>>,
+    Within(deadline): Within,
+    request: Request,
+) -> Result<Response, Problem> {
+    let app = apps.current(deadline).await?;
+    let Ok(response) = app.parts.clone().oneshot(request).await;
+    Ok(response)
 }
 
 /// Serves the Lambda runtime, one request at a time or, where the runtime allows it, many.
@@ -135,26 +112,31 @@ async fn invoke(router: Router) -> Result<(), lambda_http::Error> {
 }
 
 #[allow(clippy::print_stderr)]
-fn refuse(function: &str, reason: &str) -> ExitCode {
+pub(crate) fn refuse(function: &str, reason: &str) -> ExitCode {
     eprintln!("{function}: {reason}");
     ExitCode::from(78)
 }
 
-fn behind_gate(routes: Router, stock: Option<Stock>, gate: Gate) -> Router {
-    let probes =
-        Router::new().route("/livez", get(async || "alive\n")).route("/readyz", get(ready)).with_state(stock);
-    routes
-        .merge(probes)
-        .fallback(route_not_found)
+/// These routes and the probes, behind the gate. Whether the process lives needs no app.
+pub(crate) fn behind_gate<T: Send + Sync + 'static>(
+    routes: Router,
+    apps: Arc<Apps<T>>,
+    gate: Gate,
+) -> Router {
+    let probes = Router::new()
+        .route("/livez", get(async || "alive\n"))
+        .route("/readyz", get(ready))
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(axum::middleware::from_fn_with_state(Arc::new(gate), pass))
+        .with_state(apps)
+        .layer(from_fn(note_route));
+    probes.merge(routes).layer(from_fn_with_state(Arc::new(gate), pass))
 }
 
-async fn ready(
-    State(stock): State<Option<Stock>>,
+async fn ready<T: Send + Sync + 'static>(
+    State(apps): State<Arc<Apps<T>>>,
     Within(deadline): Within,
 ) -> Result<&'static str, Problem> {
-    if let Some(stock) = stock {
+    if let Some(stock) = &apps.current(deadline).await?.stock {
         stock.ping(deadline).await?;
     }
     Ok("ready\n")
@@ -169,7 +151,11 @@ fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(ACCEPT_QUEUE)
 }
 
-async fn listen(function: &'static str, address: SocketAddr, router: Router) -> std::io::Result<()> {
+pub(crate) async fn listen(
+    function: &'static str,
+    address: SocketAddr,
+    router: Router,
+) -> std::io::Result<()> {
     let listener = bind(address)?;
     tracing::info!(function, %address, "listening");
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);

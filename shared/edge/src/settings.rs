@@ -5,16 +5,17 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use data_encoding::BASE64;
-use sale::{IdSecret, RateLimit, Stock};
+use sale::{RateLimit, Stock};
 use sentinel::{Agreement, Client, Config, Credentials, Endpoint, NatMap, Tls};
 
-use crate::bearer::Bearer;
 use crate::origin::PublicOrigin;
+use crate::provider::Provider;
 use crate::signing::KeyRing;
-use crate::{Guests, Merchant, Receipts, Shoppers};
+use crate::{Guests, Merchant, Receipts};
 
 /// A setting, for documentation and for the tests that compare it with the templates.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +28,7 @@ pub struct Setting {
 
 macro_rules! settings {
     ($($name:ident $meaning:literal;)*) => {
-        $(const $name: &str = stringify!($name);)*
+        $(pub(crate) const $name: &str = stringify!($name);)*
 
         /// Every setting that a function reads.
         pub const SETTINGS: &[Setting] = &[$(Setting { name: $name, meaning: $meaning }),*];
@@ -51,9 +52,14 @@ settings! {
     REDIS_DOWN_AFTER_MS "down-after-milliseconds of the sentinels, default 1500; more than 250";
     CLOCK_SKEW_MS "allowance between the clocks of two Redis nodes, default 500";
     ID_SECRET "at least 32 bytes in base64; never changes";
-    SHOPPER_SECRET "HS256 secret of the merchant's identity provider, at least 32 bytes in base64";
+    SHOPPER_SECRET "HS256 secret of the merchant's identity provider, at least 32 bytes in base64; or SHOPPER_JWKS_URL";
+    SHOPPER_JWKS_URL "address of that provider's public keys: https, or plain http on loopback; or SHOPPER_SECRET";
+    SHOPPER_ISSUER "the `iss` that shoppers' tokens must have; required with SHOPPER_JWKS_URL, else optional";
+    SHOPPER_AUDIENCE "the `aud` that shoppers' tokens must have; required with SHOPPER_JWKS_URL, else optional";
     SIGNING_KEYS "kid:base64,kid:base64 of at least 32 bytes each; the first signs, all verify";
     ADMIN_TOKEN "the merchant's token, at least 32 characters";
+    SECRETS "names or ARNs of 1 to 8 secrets in AWS Secrets Manager, comma-separated, which hold the secret settings as JSON; optional";
+    SECRETS_FRESH_SECONDS "how long they are used before they are fetched again, 1 to 3600, default 60";
     LEDGER_TABLE "name of the DynamoDB table, default spillway";
     REQUEST_DEADLINE_MS "deadline of a request, 500 to 10000, default 4000";
     MAX_IN_FLIGHT "requests under way in one process, default 2048";
@@ -62,19 +68,41 @@ settings! {
     RUST_LOG "what is logged, default info";
 }
 
+/// The settings that [`SECRETS`] may hold.
+pub const SECRET_SETTINGS: &[&str] =
+    &[ID_SECRET, SHOPPER_SECRET, SIGNING_KEYS, ADMIN_TOKEN, REDIS_PASSWORD, SENTINEL_PASSWORD];
+
 /// Lambda's own variable: where the runtime interface is.
 const LAMBDA_RUNTIME: &str = "AWS_LAMBDA_RUNTIME_API";
 
 /// Reads settings and collects what is wrong with them.
 pub struct Settings {
-    variables: HashMap<String, String>,
+    pub(crate) variables: HashMap<String, String>,
     faults: Vec<String>,
-    pub(crate) stock: Option<Stock>,
+    /// Whether secret settings may still come, so that a missing one is no fault.
+    pub(crate) awaits_secrets: bool,
+    pub(crate) kept: Kept,
+}
+
+/// What goes on from one set of secrets to the next.
+#[derive(Clone, Default)]
+pub(crate) struct Kept {
+    /// The stock, with the passwords of its connection.
+    stock: Option<([Option<String>; 2], Stock)>,
+    pub(crate) provider: Option<Arc<Provider>>,
+}
+
+impl Kept {
+    pub(crate) fn stock(&self) -> Option<Stock> {
+        self.stock.as_ref().map(|(_, stock)| stock.clone())
+    }
 }
 
 /// A connection to Redis as a function would have it, for a command that is given a function's settings.
 pub fn redis_from_environment() -> Result<Client, String> {
     let mut settings = Settings::from_process();
+    // A command fetches none: for it the passwords are in the environment.
+    settings.awaits_secrets = false;
     let stock = settings.stock();
     match (settings.faults(), stock) {
         (None, Some(stock)) => Ok(stock.redis().clone()),
@@ -99,7 +127,12 @@ impl Settings {
 
     fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
         let variables = pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect();
-        Self { variables, faults: Vec::new(), stock: None }
+        Self::with_variables(variables)
+    }
+
+    pub(crate) fn with_variables(variables: HashMap<String, String>) -> Self {
+        let awaits_secrets = variables.contains_key(SECRETS);
+        Self { variables, faults: Vec::new(), awaits_secrets, kept: Kept::default() }
     }
 
     /// One message that names everything that is wrong; `None` when nothing is.
@@ -119,6 +152,10 @@ impl Settings {
         let spread_ms = self.number(REDIS_RECONNECT_SPREAD_MS, 0, 0..=10_000);
         let credentials = self.credentials(REDIS_USERNAME, REDIS_PASSWORD);
         let sentinel_credentials = self.credentials(SENTINEL_USERNAME, SENTINEL_PASSWORD);
+        let passwords = [REDIS_PASSWORD, SENTINEL_PASSWORD].map(|name| self.variables.get(name).cloned());
+        if let Some((_, stock)) = self.kept.stock.as_ref().filter(|(known, _)| *known == passwords) {
+            return Some(stock.clone());
+        }
         let mut config = Config::new(sentinels?, master_name?);
         (config.credentials, config.sentinel_credentials) = (credentials, sentinel_credentials);
         (config.tls, config.sentinel_tls) = (tls, sentinel_tls);
@@ -128,19 +165,11 @@ impl Settings {
         match Client::new(config) {
             Ok(client) => {
                 let stock = Stock::new(client, Duration::from_millis(skew_ms?));
-                self.stock = Some(stock.clone());
+                self.kept.stock = Some((passwords, stock.clone()));
                 Some(stock)
             }
             Err(error) => self.fault(REDIS_SENTINELS, &error.to_string()),
         }
-    }
-
-    /// Who shoppers are.
-    pub fn shoppers(&mut self) -> Option<Shoppers> {
-        let bearer = self.secret(SHOPPER_SECRET).map(|secret| Bearer::new(&secret));
-        let ids = self.secret(ID_SECRET).and_then(|secret| IdSecret::new(&secret).ok());
-        let guests = self.guests();
-        Some(Shoppers { bearer: bearer?, ids: ids?, guests: guests? })
     }
 
     /// Guests' sessions.
@@ -221,6 +250,7 @@ impl Settings {
         match given {
             (None, None) => None,
             (username, Some(password)) => Some(Credentials { username, password }),
+            (Some(_), None) if self.awaits_secrets => None,
             (Some(_), None) => self.fault(password, &format!("is missing, although {username} is there")),
         }
     }
@@ -263,7 +293,7 @@ impl Settings {
         }
     }
 
-    fn secret(&mut self, name: &'static str) -> Option<Vec<u8>> {
+    pub(crate) fn secret(&mut self, name: &'static str) -> Option<Vec<u8>> {
         let text = self.required(name)?;
         match BASE64.decode(text.as_bytes()).ok().filter(|secret| secret.len() >= 32) {
             Some(secret) => Some(secret),
@@ -271,7 +301,7 @@ impl Settings {
         }
     }
 
-    fn number(
+    pub(crate) fn number(
         &mut self,
         name: &'static str,
         default: u64,
@@ -284,17 +314,22 @@ impl Settings {
         }
     }
 
-    fn required(&mut self, name: &'static str) -> Option<String> {
+    /// `None` where it is missing, which is noted as a fault, unless it may still come.
+    pub(crate) fn required(&mut self, name: &'static str) -> Option<String> {
         match self.variables.get(name) {
             Some(value) => Some(value.clone()),
+            None if self.awaits_secrets && SECRET_SETTINGS.contains(&name) => None,
             None => self.fault(name, "is missing"),
         }
     }
 
-    fn fault<T>(&mut self, name: &'static str, what: &str) -> Option<T> {
+    pub(crate) fn fault<T>(&mut self, name: &'static str, what: &str) -> Option<T> {
         let meaning =
             SETTINGS.iter().find(|setting| setting.name == name).map_or("", |setting| setting.meaning);
-        let fault = format!("{name} {what} ({meaning})");
+        self.note_fault(format!("{name} {what} ({meaning})"))
+    }
+
+    pub(crate) fn note_fault<T>(&mut self, fault: String) -> Option<T> {
         if !self.faults.contains(&fault) {
             self.faults.push(fault);
         }

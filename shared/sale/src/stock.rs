@@ -71,6 +71,8 @@ impl StockError {
 impl From<sentinel::Error> for StockError {
     fn from(error: sentinel::Error) -> Self {
         match error.next() {
+            // Nothing was done, and a password that was changed is fetched anew.
+            _ if error.is_refused_password() => Self::Unavailable(error),
             Next::NotDone => Self::Unavailable(error),
             Next::OutcomeUnknown => Self::OutcomeUnknown(error),
             Next::Broken => Self::Broken(Box::new(error)),

@@ -97,6 +97,12 @@ impl Client {
         Status::new(self.present().as_deref(), &self.0.past)
     }
 
+    /// How often a password was refused, by the master or by the sentinels: it may have been changed.
+    #[must_use]
+    pub fn refused_passwords(&self) -> u64 {
+        self.0.past.refused_passwords()
+    }
+
     /// What it was told.
     #[must_use]
     pub fn config(&self) -> &Config {
@@ -204,7 +210,9 @@ impl Client {
             }
         };
         if let redis::Value::ServerError(error) = value {
-            return Err(classify(&error.into()));
+            let failure = classify(&error.into());
+            self.0.past.note_error(&failure.error);
+            return Err(failure);
         }
         let value = Value::read(value).map_err(ambiguous)?;
         Ok(Reply { value, replicas, lineage: session.lineage.clone() })
@@ -247,6 +255,7 @@ impl Client {
             Err(refusal) if deadline.is_over() => Err(refusal.into_error()),
             Err(refusal) => {
                 let error = reconnect.pace.failed(refusal, timings);
+                self.0.past.note_error(&error);
                 tracing::warn!(%error, "no connection");
                 Err(error)
             }

@@ -85,6 +85,13 @@ impl Error {
             Self::Config(_) | Self::Script { .. } => Next::Broken,
         }
     }
+
+    /// Whether a password was refused: WRONGPASS, NOAUTH. Another one may have been set meanwhile.
+    #[must_use]
+    pub fn is_refused_password(&self) -> bool {
+        // The server's own words are kept in the text of every such error.
+        matches!(self, Self::Config(told) if ["WRONGPASS", "NOAUTH"].iter().any(|code| told.contains(code)))
+    }
 }
 
 /// A configuration that cannot work; names the setting.

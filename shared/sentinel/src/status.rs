@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::Error;
 use crate::endpoint::Endpoint;
 use crate::replication::{Continuity, Lineage};
 use crate::session::Session;
@@ -34,9 +35,21 @@ pub(crate) struct Past {
     failovers: AtomicU64,
     lost_bytes: AtomicU64,
     breaks: AtomicU64,
+    refused_passwords: AtomicU64,
 }
 
 impl Past {
+    /// Counts an error that says that a password is refused.
+    pub(crate) fn note_error(&self, error: &Error) {
+        if error.is_refused_password() {
+            self.refused_passwords.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn refused_passwords(&self) -> u64 {
+        self.refused_passwords.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn note(&self, continuity: Continuity) {
         match continuity {
             Continuity::First | Continuity::Same => {}
