@@ -14,8 +14,11 @@ mod crash;
 mod doors;
 mod expiry;
 mod failover;
+mod gateway;
 mod group;
 mod history;
+#[cfg(target_os = "linux")]
+mod hosts;
 mod identity;
 mod input;
 mod lambda_function;
@@ -40,7 +43,12 @@ mod shop;
 mod start;
 mod strangers;
 mod system;
+#[cfg(target_os = "linux")]
+mod systemd;
 mod throttle;
 mod tidy;
 mod watch;
 mod vault;
+mod timeouts;
+#[cfg(target_os = "linux")]
+mod watchdog;

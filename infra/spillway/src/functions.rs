@@ -12,6 +12,9 @@ use crate::layout::{binaries, checkout};
 use crate::process::{Process, Program, WhenOrphaned, await_start};
 use crate::running::{FUNCTION, OPERATOR, Running};
 
+/// What systemd tells a process of its own accord.
+const OF_SYSTEMD: [&str; 2] = ["NOTIFY_SOCKET", "WATCHDOG_USEC"];
+
 /// Builds every binary, with cargo's own progress. The whole workspace, because each selection of
 /// packages would be compiled with features of its own.
 pub fn build_functions() -> Result<()> {
@@ -61,7 +64,9 @@ pub(crate) fn function(
     }
     let mut environment = settings(running, name);
     for (name, value) in more {
-        let is_known = name.starts_with("AWS_") || SETTINGS.iter().any(|setting| setting.name == name);
+        let is_known = name.starts_with("AWS_")
+            || OF_SYSTEMD.contains(&name.as_str())
+            || SETTINGS.iter().any(|setting| setting.name == name);
         ensure!(is_known, "no function reads a setting {name}");
         environment.push((name.clone(), value.clone()));
     }
@@ -137,9 +142,18 @@ pub struct ExtraFunction {
 }
 
 impl ExtraFunction {
-    /// Starts it with further settings and returns when it listens.
+    /// Starts it with further settings on a free port and returns when it listens.
     pub fn start(running: &Running, name: &str, more: &[(String, String)]) -> Result<Self> {
-        let address = local(any_free_port()?);
+        Self::start_at(running, name, local(any_free_port()?), more)
+    }
+
+    /// The same at this address.
+    pub fn start_at(
+        running: &Running,
+        name: &str,
+        address: SocketAddr,
+        more: &[(String, String)],
+    ) -> Result<Self> {
         let mut program = function(running, name, &Door::Http(address), more)?;
         program.log = running.logs.join(format!("{name}-{}.log", address.port()));
         let mut process = program.start()?;

@@ -1,19 +1,28 @@
 //! The gateway: nginx with `infra/nginx/nginx.conf`, over TLS with a certificate made here.
+//!
+//! The file is taken as it is. What differs from one gateway to the next lies in three files beside it, of which
+//! `site.conf` is the one for several hosts with other addresses, so that what runs here is what runs there.
 
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use rustix::process::{Resource, getrlimit};
 
-use crate::kept::{Ports, local};
-use crate::layout::{FUNCTIONS, make_folder, template, write_private};
-use crate::process::{Program, WhenOrphaned};
+use crate::layout::{make_folder, template, write_private};
+use crate::process::{Process, Program, WhenOrphaned, await_start};
+use crate::running::Running;
+
+/// The addresses of every instance of each function.
+pub(crate) type Instances = BTreeMap<String, Vec<SocketAddr>>;
 
 /// What the gateway is to be.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Door<'a> {
-    pub(crate) port: u16,
+    pub(crate) address: SocketAddr,
     pub(crate) url: &'a str,
     pub(crate) is_tls: bool,
 }
@@ -23,59 +32,111 @@ pub(crate) fn authority(data: &Path) -> PathBuf {
     data.join("gateway/ca.pem")
 }
 
-pub(crate) fn gateway(data: &Path, ports: &Ports, door: Door<'_>) -> Result<Program> {
-    let folder = data.join("gateway");
+/// A gateway of this name, whose files lie in a folder of this name.
+pub(crate) fn gateway(data: &Path, name: &str, door: Door<'_>, instances: &Instances) -> Result<Program> {
+    let folder = data.join(name);
     make_folder(&folder.join("cache"))?;
     if door.is_tls {
         certify(&folder)?;
     }
-    let configuration = folder.join("nginx.conf");
-    std::fs::write(&configuration, filled(&folder, ports, door)?)
-        .with_context(|| format!("cannot write {}", configuration.display()))?;
-    let arguments = ["-e".into(), "stderr".into(), "-c".into(), configuration.into_os_string()].into();
-    let log = data.join("logs/gateway.log");
+    let files = [
+        ("nginx.conf", template("nginx/nginx.conf")?),
+        ("process.conf", process_conf()),
+        ("site.conf", site_conf(&template("nginx/site.conf")?, door.url, instances)?),
+        ("door.conf", door_conf(door)),
+    ];
+    for (file, text) in files {
+        let path = folder.join(file);
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let configuration = folder.join("nginx.conf").into_os_string();
+    // A prefix is put before a name as it is.
+    let prefix = folder.join("").into_os_string();
     Ok(Program {
         path: "nginx".into(),
-        arguments,
+        arguments: ["-e".into(), "stderr".into(), "-p".into(), prefix, "-c".into(), configuration].into(),
         environment: vec![],
-        log,
+        log: data.join(format!("logs/{name}.log")),
         when_orphaned: WhenOrphaned::Terminate,
     })
 }
 
-fn filled(folder: &Path, ports: &Ports, door: Door<'_>) -> Result<String> {
-    let listen = local(door.port).to_string();
-    let in_folder = |name: &str| format!("\"{}\"", folder.join(name).display());
-    let (listen, tls) = if door.is_tls {
-        let tls = format!(
-            "ssl_certificate {};\n        ssl_certificate_key {};\n        ssl_session_cache shared:tls:4m;",
-            in_folder("certificate.pem"),
-            in_folder("key.pem")
-        );
-        (format!("{listen} ssl http2"), tls)
-    } else {
-        (listen, String::new())
-    };
+fn process_conf() -> String {
     // Started as root, its workers would become a user who may not even enter this folder.
-    let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
+    let user = if rustix::process::geteuid().is_root() { "user root;\n" } else { "" };
     let descriptors = descriptors();
-    let mut text = template("nginx/nginx.conf")?;
-    for (name, value) in [
-        ("user", user),
-        ("dir", &folder.display().to_string()),
-        ("listen", &listen),
-        ("tls", &tls),
-        ("url", door.url),
-        ("descriptors", &descriptors.to_string()),
-        ("connections", &(descriptors / 2).to_string()),
-    ] {
-        text = text.replace(&format!("{{{{{name}}}}}"), value);
+    format!(
+        "{user}worker_processes 2;\nworker_rlimit_nofile {descriptors};\n\
+         events {{ worker_connections {}; multi_accept on; }}\n",
+        descriptors / 2
+    )
+}
+
+fn door_conf(door: Door<'_>) -> String {
+    let address = door.address;
+    if door.is_tls {
+        format!(
+            "listen {address} ssl http2 backlog=4096;\nssl_certificate certificate.pem;\n\
+             ssl_certificate_key key.pem;\nssl_session_cache shared:tls:4m;\n"
+        )
+    } else {
+        format!("listen {address} backlog=4096;\n")
     }
-    for function in FUNCTIONS {
-        let port = ports.functions.get(function).context("a function has no port")?;
-        text = text.replace(&format!("{{{{{function}}}}}"), &local(*port).to_string());
+}
+
+/// The file for several hosts with these instances and this origin in place of its own.
+fn site_conf(hosts: &str, url: &str, instances: &Instances) -> Result<String> {
+    let mut text = String::new();
+    // Instances of the function whose block is being read, until they are written.
+    let mut due: &[SocketAddr] = &[];
+    for line in hosts.lines() {
+        if let Some(name) = line.strip_prefix("upstream ").and_then(|rest| rest.strip_suffix(" {")) {
+            due = instances.get(name).with_context(|| format!("the function {name} has no address"))?;
+            ensure!(!due.is_empty(), "the function {name} has no address");
+            writeln!(text, "{line}")?;
+        } else if let Some(server) = line.trim().strip_prefix("server ") {
+            let (_, parameters) = server.split_once(' ').unwrap_or((server, ";"));
+            for address in std::mem::take(&mut due) {
+                writeln!(text, "    server {address} {parameters}")?;
+            }
+        } else if line.trim().starts_with("default ") {
+            writeln!(text, "    default {url};")?;
+        } else {
+            writeln!(text, "{line}")?;
+        }
     }
     Ok(text)
+}
+
+/// One more gateway beside that of the system; dropping it ends it.
+#[derive(Debug)]
+pub struct ExtraGateway {
+    /// The origin that it serves, over plain HTTP.
+    pub origin: String,
+    process: Process,
+}
+
+impl ExtraGateway {
+    /// Starts it at this address over these instances of each function, and returns when it listens. Problems
+    /// name the system's origin, as every gateway of a site names the same.
+    pub fn start(
+        running: &Running,
+        name: &str,
+        address: SocketAddr,
+        instances: &BTreeMap<String, Vec<SocketAddr>>,
+    ) -> Result<Self> {
+        let data = running.logs.parent().context("the logs lie in no folder")?;
+        let door = Door { address, url: &running.url, is_tls: false };
+        let mut process = gateway(data, name, door, instances)?.start()?;
+        await_start(vec![(name.to_owned(), &mut process)], || TcpStream::connect(address).is_ok())?;
+        Ok(Self { origin: format!("http://{address}"), process })
+    }
+
+    /// The process that has started the others of this gateway.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
 }
 
 /// Descriptors that a worker may have: as many as it can use, where the system gives so many.

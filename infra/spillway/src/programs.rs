@@ -21,21 +21,36 @@ const NEEDED: [Needed; 5] = [
     Needed { program: "nginx", version_argument: "-v", apt: "nginx-light", brew: "nginx" },
 ];
 
+/// The tests read the units of `infra/systemd` with it, where there is a systemd.
+#[cfg(target_os = "linux")]
+const NEEDED_BY_TESTS: &[Needed] =
+    &[Needed { program: "systemd-analyze", version_argument: "--version", apt: "systemd", brew: "" }];
+#[cfg(not(target_os = "linux"))]
+const NEEDED_BY_TESTS: &[Needed] = &[];
+
 /// Scripts begin with `#!lua` flags, which the server knows from this version on.
 const REDIS_MAJOR_MIN: u32 = 7;
 
 /// Installs what is missing, or says which command would.
 pub(crate) fn ensure() -> Result<()> {
-    let missing: Vec<&Needed> =
-        NEEDED.iter().filter(|needed| !runs(needed.program, needed.version_argument)).collect();
-    if !missing.is_empty() {
-        install(&missing)?;
-    }
+    ensure_each(&NEEDED)?;
     let version = output("redis-server", "--version");
     match redis_major(&version) {
         Some(major) if major >= REDIS_MAJOR_MIN => Ok(()),
         _ => bail!("redis-server must be version {REDIS_MAJOR_MIN} or later, and says: {}", version.trim()),
     }
+}
+
+/// The same for what the tests need beyond that.
+pub(crate) fn ensure_for_tests() -> Result<()> {
+    ensure_each(NEEDED_BY_TESTS)?;
+    ensure()
+}
+
+fn ensure_each(needed: &[Needed]) -> Result<()> {
+    let is_missing = |needed: &&Needed| !runs(needed.program, needed.version_argument);
+    let missing: Vec<_> = needed.iter().filter(is_missing).collect();
+    if missing.is_empty() { Ok(()) } else { install(&missing) }
 }
 
 fn install(missing: &[&Needed]) -> Result<()> {

@@ -19,7 +19,7 @@ use crate::merchant_answers::{OrderAnswer, Report};
 use crate::output::{write_json, write_line};
 use crate::running::{Running, RunningArguments};
 use crate::rush_print::{self as print, Figures};
-use crate::tally::{Counts, Tally};
+use crate::tally::{Class, Counts, Tally};
 use crate::verdict::Evidence;
 use crate::visit::{Market, Visit};
 
@@ -145,6 +145,18 @@ impl Rush {
         stock: u32,
         progress: impl Fn(u64, String),
     ) -> Result<Self> {
+        Self::run_at(running, std::slice::from_ref(&running.url), plan, stock, progress).await
+    }
+
+    /// The same, with a crowd that is spread over several gateways and repeats each request at another one.
+    pub async fn run_at(
+        running: &Running,
+        gateways: &[String],
+        plan: Plan,
+        stock: u32,
+        progress: impl Fn(u64, String),
+    ) -> Result<Self> {
+        ensure!(!gateways.is_empty(), "a crowd needs a gateway");
         let merchant = Merchant::new(running)?;
         let sale = SaleId::parse(&format!("rush-{:016x}", rand::random::<u64>()))?;
         merchant.define(&sale, &definition(stock)?).await.context("the sale of the rush cannot be made")?;
@@ -152,7 +164,7 @@ impl Rush {
         let shoppers = make_shoppers(plan.shoppers, sale.as_str(), &running.shopper_secret)?;
         let market = Arc::new(Market {
             http: running.http_client()?,
-            url: format!("{}/sales/{sale}/reservations", running.url),
+            urls: gateways.iter().map(|url| format!("{url}/sales/{sale}/reservations")).collect(),
             wish: WISH,
             tally: Tally::default(),
         });
@@ -180,6 +192,19 @@ impl Rush {
     #[must_use]
     pub fn broken_promises(&self) -> &[String] {
         &self.broken_promises
+    }
+
+    /// How often one request was repeated at most until its outcome was known.
+    #[must_use]
+    pub fn repeats_max(&self) -> u32 {
+        self.counts.repeats_max
+    }
+
+    /// Requests that got no answer or a server's error, by status (0 for none) and slug.
+    #[must_use]
+    pub fn failures(&self) -> Vec<String> {
+        let failures = self.counts.answers.iter().filter(|(kind, _)| kind.class() == Class::Failure);
+        failures.map(|(kind, times)| format!("{times} times {} {}", kind.status, kind.slug)).collect()
     }
 
     /// Orders that stand in the ledger.

@@ -189,8 +189,11 @@ impl Supervisor {
                 function(&self.noted()?, name, &functions::Door::Http(local(*port)), &self.settings)
             }
             Kind::Gateway => {
-                let url = self.noted()?.url;
-                gateway(&self.data, &self.ports, Door { port: self.port, url: &url, is_tls: self.is_tls })
+                let address = local(self.port);
+                let door = Door { address, url: &self.noted()?.url, is_tls: self.is_tls };
+                let instances =
+                    self.ports.functions.iter().map(|(name, port)| (name.clone(), vec![local(*port)]));
+                gateway(&self.data, "gateway", door, &instances.collect())
             }
         }
     }

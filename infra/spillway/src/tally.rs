@@ -26,7 +26,8 @@ pub(crate) enum Class {
     Failure,
 }
 
-/// One kind of answer: its status (0 for none) and its problem's slug, empty for a success.
+/// One kind of answer: its status (0 for none) and its problem's slug, empty for a success; with `(gateway)` behind it
+/// where no function has answered.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Kind {
     pub(crate) step: Step,
@@ -74,6 +75,8 @@ pub(crate) struct Counts {
     /// Arrivals for which nothing could be sent, because too many requests were under way.
     pub(crate) dropped: u64,
     pub(crate) answers: BTreeMap<Kind, u64>,
+    /// How often one request was repeated at most.
+    pub(crate) repeats_max: u32,
     /// In microseconds.
     pub(crate) latencies: BTreeMap<(Step, Class), Histogram<u64>>,
     /// First and last answer of each step.
@@ -89,13 +92,15 @@ impl Tally {
         self.with(|counts| counts.dropped += 1);
     }
 
-    pub(crate) fn answered(&self, kind: Kind, latency: Duration) {
+    /// Counts an answer to a request that had been repeated so often before.
+    pub(crate) fn answered(&self, kind: Kind, latency: Duration, repeats: u32) {
         let now = Instant::now();
         let microseconds = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         self.with(|counts| {
             counts.spans.entry(kind.step).or_insert((now, now)).1 = now;
             let latencies = counts.latencies.entry((kind.step, kind.class())).or_insert_with(histogram);
             latencies.saturating_record(microseconds);
+            counts.repeats_max = counts.repeats_max.max(repeats);
             *counts.answers.entry(kind).or_default() += 1;
         });
     }

@@ -48,7 +48,7 @@ impl Totals {
 impl TestArguments {
     /// Runs the command; its last line counts every test.
     pub fn run(self) -> Result<()> {
-        programs::ensure()?;
+        programs::ensure_for_tests()?;
         cargo_lambda()?;
         say("building the functions and the tests (the first time takes some minutes)");
         build_functions()?;

@@ -21,11 +21,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A repeat without the server's advice.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// In every answer of a function, and in none that a gateway gives itself.
+const REQUEST_ID: &str = "x-request-id";
+
 /// What all shoppers of a crowd share.
 pub(crate) struct Market {
     pub(crate) http: reqwest::Client,
-    /// `…/sales/{sale}/reservations`.
-    pub(crate) url: String,
+    /// `…/sales/{sale}/reservations` at each gateway. A shopper begins at one of them, and repeats at the next.
+    pub(crate) urls: Vec<String>,
     /// The wish of everybody, as JSON.
     pub(crate) wish: &'static str,
     pub(crate) tally: Tally,
@@ -127,21 +130,23 @@ impl Market {
 
     async fn reserve(&self, shopper: &Shopper, key: u32, since: Instant) -> Reply<Hold> {
         let key = format!("\"{}-{key}\"", shopper.number);
-        let request = || {
+        let request = |url: &str| {
             self.http
-                .post(&self.url)
+                .post(url)
                 .header("authorization", &shopper.authorization)
                 .header("idempotency-key", &key)
                 .header("content-type", "application/json")
                 .body(self.wish)
         };
-        self.until_known(Step::Reserve, since, request).await
+        self.until_known(Step::Reserve, shopper, since, request).await
     }
 
     async fn confirm(&self, shopper: &Shopper, hold: &Hold, since: Instant) -> Reply<OrderAnswer> {
-        let url = format!("{}/{}/order", self.url, hold.id);
-        let request = || self.http.post(&url).header("authorization", &shopper.authorization);
-        self.until_known(Step::Confirm, since, request).await
+        let request = |url: &str| {
+            let url = format!("{url}/{}/order", hold.id);
+            self.http.post(url).header("authorization", &shopper.authorization)
+        };
+        self.until_known(Step::Confirm, shopper, since, request).await
     }
 
     /// Repeats a request until its outcome is known or the shopper's patience is over. The latency of
@@ -149,14 +154,16 @@ impl Market {
     async fn until_known<T: DeserializeOwned>(
         &self,
         step: Step,
+        shopper: &Shopper,
         due: Instant,
-        request: impl Fn() -> RequestBuilder,
+        request: impl Fn(&str) -> RequestBuilder,
     ) -> Reply<T> {
         let give_up = due + PATIENCE;
         let mut since = due;
-        loop {
-            let (kind, answer) = attempt(step, request()).await;
-            self.tally.answered(kind, since.elapsed());
+        let gateways = self.urls.iter().cycle().skip(shopper.number as usize % self.urls.len().max(1));
+        for (repeats, url) in (0..).zip(gateways) {
+            let (kind, answer) = attempt(step, request(url)).await;
+            self.tally.answered(kind, since.elapsed(), repeats);
             let pause = match answer {
                 Ok(reply) => return reply,
                 Err(pause) => pause,
@@ -167,6 +174,7 @@ impl Market {
             tokio::time::sleep(pause).await;
             since = Instant::now();
         }
+        Reply::Unknown
     }
 }
 
@@ -179,6 +187,7 @@ async fn attempt<T: DeserializeOwned>(
     let Ok(response) = request.send().await else { return (kind(0, "no-answer"), Err(PAUSE)) };
     let status = response.status().as_u16();
     let advice = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let is_of_function = response.headers().contains_key(REQUEST_ID);
     let Ok(body) = response.bytes().await else { return (kind(0, "no-answer"), Err(PAUSE)) };
     if (200..300).contains(&status) {
         return match serde_json::from_slice(&body) {
@@ -187,7 +196,7 @@ async fn attempt<T: DeserializeOwned>(
         };
     }
     let slug = Problem::read(status, &body).slug().to_owned();
-    let kind = kind(status, &slug);
+    let kind = kind(status, &if is_of_function { slug.clone() } else { format!("{slug} (gateway)") });
     // A server's error, and a rate limit, say: later.
     if status >= 500 || status == 429 {
         return (kind, Err(advice.map_or(PAUSE, Duration::from_secs)));

@@ -8,6 +8,15 @@ use axum::http::request::Parts;
 use lambda_http::Context;
 use sale::Deadline;
 
+/// Deadline of a request, unless `REQUEST_DEADLINE_MS` sets another one.
+pub const REQUEST_DEADLINE: Duration = Duration::from_secs(4);
+
+/// The longest that may be set.
+pub const REQUEST_DEADLINE_MAX: Duration = Duration::from_secs(10);
+
+/// A request ends by its deadline itself; this much later it is ended.
+pub const BACKSTOP: Duration = Duration::from_millis(500);
+
 /// Kept of Lambda's own deadline for writing the answer.
 const ANSWER_RESERVE: Duration = Duration::from_millis(150);
 

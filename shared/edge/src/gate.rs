@@ -15,14 +15,11 @@ use futures_util::FutureExt;
 use tokio::sync::Semaphore;
 
 use crate::Problem;
-use crate::deadline::deadline_of;
+use crate::deadline::{BACKSTOP, deadline_of};
 use crate::problem::ProblemNote;
 
 const HEADER_BYTES_MAX: usize = 8 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// A handler ends by its deadline itself; this much later it is ended.
-const BACKSTOP: Duration = Duration::from_millis(500);
 
 /// What the gate needs to know.
 pub(crate) struct Gate {

@@ -1,7 +1,8 @@
 //! Everything between HTTP and the domain: settings, identity, problems, logs, and the two front doors.
 //!
 //! Invariants:
-//! - No environment variable is read outside [`settings`](Settings); all faults are told at once.
+//! - No environment variable is read outside [`settings`](Settings); all faults are told at once. Those of systemd
+//!   itself are read by the crate that speaks to it.
 //! - Every request ends by its deadline, as an answer or a problem that says what to do next.
 //! - No text of an inner error reaches a body; it goes to the log, once.
 //! - Whatever is personal is bound to the shopper who has shown who they are.
@@ -33,9 +34,10 @@ mod settings;
 mod settings_secrets;
 mod settings_shoppers;
 mod signing;
+mod watchdog;
 
 pub use cluster::Cluster;
-pub use deadline::Within;
+pub use deadline::{BACKSTOP, REQUEST_DEADLINE, REQUEST_DEADLINE_MAX, Within};
 pub use fields::{FieldFault, invalid_fields};
 pub use guest::{GuestSession, Guests};
 pub use idempotency::RequestKey;
@@ -48,5 +50,5 @@ pub use problems::{Kind, PROBLEMS};
 pub use rate_limit::RateLimitHeaders;
 pub use receipt::Receipts;
 pub use schedule::{Shift, serve_schedule};
-pub use serve::serve;
+pub use serve::{SHUTDOWN_TIMEOUT, serve};
 pub use settings::{SECRET_SETTINGS, SETTINGS, Setting, Settings, redis_from_environment};

@@ -11,11 +11,14 @@ use sale::Deadline;
 
 use crate::app::Apps;
 use crate::gate::route_not_found;
-use crate::serve::{Prepared, behind_gate, listen, refuse};
+use crate::serve::{Prepared, WRONG_SETTINGS, behind_gate, end, listen};
 use crate::settings::{Door, Settings};
 
 /// For the secrets, where they are to be loaded before the work.
 const LOAD_DEADLINE: Duration = Duration::from_secs(5);
+
+/// A step that takes longer hangs: the longest, one of the sweep, ends after a minute.
+const STEP_TIMEOUT: Duration = Duration::from_mins(3);
 
 /// How long a scheduled event works, and how long it rests between two steps.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +47,7 @@ where
 {
     let Prepared { door, gate, apps } = match Prepared::new(function, work) {
         Ok(prepared) => prepared,
-        Err(faults) => return refuse(function, &faults),
+        Err(faults) => return end(function, &faults, WRONG_SETTINGS.into()),
     };
     let apps = Arc::new(apps);
     let ended = match door {
@@ -57,21 +60,20 @@ where
         Door::Http(address) => {
             let router = behind_gate(Router::new().fallback(route_not_found), apps.clone(), gate);
             let again = tokio::spawn(async move {
-                loop {
-                    // Without secrets the next step tries again; why it has none is in the log.
-                    let _ = step(&apps).await;
+                // Without secrets the next step tries again; why it has none is in the log.
+                while tokio::time::timeout(STEP_TIMEOUT, step(&apps)).await.is_ok() {
                     tokio::time::sleep(shift.pause).await;
                 }
             });
-            // Work that has ended, which only a panic can do, ends the process: whoever keeps it running
-            // starts it again, and nobody takes it for alive meanwhile.
+            // Work that has ended, by a panic, or hangs, ends the process: whoever keeps it running starts it
+            // again, and nobody takes it for alive meanwhile.
             tokio::select! {
                 ended = listen(function, address, router) => ended.map_err(|error| error.to_string()),
-                _ = again => Err("its work has ended".to_owned()),
+                _ = again => Err("its work has ended, or hangs".to_owned()),
             }
         }
     };
-    ended.map_or_else(|error| refuse(function, &error), |()| ExitCode::SUCCESS)
+    ended.map_or_else(|error| end(function, &error, ExitCode::FAILURE), |()| ExitCode::SUCCESS)
 }
 
 /// The work of one event. Without secrets the event fails, which an alarm sees.

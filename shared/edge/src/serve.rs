@@ -10,27 +10,36 @@ use axum::extract::{Request, State};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
+use futures_util::FutureExt;
 use http_body_util::BodyExt;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
 use crate::app::Apps;
+use crate::deadline::{BACKSTOP, REQUEST_DEADLINE_MAX};
 use crate::gate::{Gate, method_not_allowed, note_route, pass, route_not_found};
 use crate::problem::PUBLIC_URL;
 use crate::settings::{Door, Settings};
-use crate::{Problem, Within, log};
+use crate::{Problem, Within, log, watchdog};
 
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECTION_BUFFER_BYTES: usize = 32 * 1024;
 const CONNECTIONS_MAX: usize = 8_192;
 const ACCEPT_QUEUE: u32 = 4_096;
-const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What is under way when the process is asked to stop is waited for as long as any request may take, and the moment
+/// that its answer needs.
+pub const SHUTDOWN_TIMEOUT: Duration =
+    REQUEST_DEADLINE_MAX.saturating_add(BACKSTOP).saturating_add(Duration::from_millis(500));
+
+/// `EX_CONFIG`: no start will be better until somebody changes the settings.
+pub(crate) const WRONG_SETTINGS: u8 = 78;
 
 /// Serves these routes behind whichever front door the environment asks for. Returns when asked to
 /// stop; a fault in the settings ends it at once, with one message. Where secrets are in Secrets Manager,
@@ -45,7 +54,7 @@ pub async fn serve(
     };
     let Prepared { door, gate, apps } = match Prepared::new(function, complete) {
         Ok(prepared) => prepared,
-        Err(faults) => return refuse(function, &faults),
+        Err(faults) => return end(function, &faults, WRONG_SETTINGS.into()),
     };
     let apps = Arc::new(apps);
     let answers = Router::new().fallback(answer).with_state(apps.clone());
@@ -54,7 +63,7 @@ pub async fn serve(
         Door::Lambda => invoke(router).await.map_err(|error| error.to_string()),
         Door::Http(address) => listen(function, address, router).await.map_err(|error| error.to_string()),
     };
-    ended.map_or_else(|error| refuse(function, &error), |()| ExitCode::SUCCESS)
+    ended.map_or_else(|error| end(function, &error, ExitCode::FAILURE), |()| ExitCode::SUCCESS)
 }
 
 /// What the settings made of a function, all of them found good.
@@ -112,9 +121,9 @@ async fn invoke(router: Router) -> Result<(), lambda_http::Error> {
 }
 
 #[allow(clippy::print_stderr)]
-pub(crate) fn refuse(function: &str, reason: &str) -> ExitCode {
+pub(crate) fn end(function: &str, reason: &str, code: ExitCode) -> ExitCode {
     eprintln!("{function}: {reason}");
-    ExitCode::from(78)
+    code
 }
 
 /// These routes and the probes, behind the gate. Whether the process lives needs no app.
@@ -157,29 +166,58 @@ pub(crate) async fn listen(
     router: Router,
 ) -> std::io::Result<()> {
     let listener = bind(address)?;
-    tracing::info!(function, %address, "listening");
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let graceful = GracefulShutdown::new();
-    let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(HEADER_READ_TIMEOUT)
-        .max_buf_size(CONNECTION_BUFFER_BYTES);
+    let watch = tokio::spawn(watchdog::watch(listener.local_addr()?));
+    tracing::info!(function, %address, "listening");
+    watchdog::ready();
+    let connections = Connections::new(router);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
         };
-        let Ok((stream, _)) = accepted else {
+        match accepted {
+            Ok((stream, _)) => connections.serve(stream),
             // Too many open files, most likely: others will close theirs.
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            continue;
-        };
-        let Ok(permit) = connections.clone().try_acquire_owned() else { continue };
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
+    }
+    watchdog::stopping();
+    watch.abort();
+    // Who has connected by now is served, too: closing the socket would throw them out.
+    while let Some(Ok((stream, _))) = listener.accept().now_or_never() {
+        connections.serve(stream);
+    }
+    drop(listener);
+    let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, connections.graceful.shutdown()).await;
+    Ok(())
+}
+
+/// The connections of a listener, each served by a task of its own.
+struct Connections {
+    router: Router,
+    http: hyper::server::conn::http1::Builder,
+    graceful: GracefulShutdown,
+    room: Arc<Semaphore>,
+}
+
+impl Connections {
+    fn new(router: Router) -> Self {
+        let mut http = hyper::server::conn::http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(HEADER_READ_TIMEOUT)
+            .max_buf_size(CONNECTION_BUFFER_BYTES);
+        let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        Self { router, http, graceful: GracefulShutdown::new(), room }
+    }
+
+    /// Where there is no room, the connection is closed.
+    fn serve(&self, stream: TcpStream) {
+        let Ok(permit) = self.room.clone().try_acquire_owned() else { return };
         let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(router.clone());
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        let answers = TowerToHyperService::new(self.router.clone());
+        let connection = self.graceful.watch(self.http.serve_connection(TokioIo::new(stream), answers));
         tokio::spawn(async move {
             let _permit = permit;
             if let Err(error) = connection.await {
@@ -187,7 +225,4 @@ pub(crate) async fn listen(
             }
         });
     }
-    drop(listener);
-    let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, graceful.shutdown()).await;
-    Ok(())
 }

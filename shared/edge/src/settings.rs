@@ -12,6 +12,7 @@ use data_encoding::BASE64;
 use sale::{RateLimit, Stock};
 use sentinel::{Agreement, Client, Config, Credentials, Endpoint, NatMap, Tls};
 
+use crate::deadline::{REQUEST_DEADLINE, REQUEST_DEADLINE_MAX};
 use crate::origin::PublicOrigin;
 use crate::provider::Provider;
 use crate::signing::KeyRing;
@@ -223,7 +224,9 @@ impl Settings {
     }
 
     pub(crate) fn request_deadline(&mut self) -> Option<Duration> {
-        self.number(REQUEST_DEADLINE_MS, 4_000, 500..=10_000).map(Duration::from_millis)
+        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let (default, most) = (ms(REQUEST_DEADLINE), ms(REQUEST_DEADLINE_MAX));
+        self.number(REQUEST_DEADLINE_MS, default, 500..=most).map(Duration::from_millis)
     }
 
     pub(crate) fn in_flight_max(&mut self) -> Option<usize> {
