@@ -27,6 +27,8 @@ mod ledger_proxy;
 mod life;
 mod limit;
 mod merchant;
+mod metrics;
+mod node_files;
 mod nodes;
 mod notify;
 mod page;

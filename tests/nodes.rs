@@ -13,7 +13,7 @@ use spillway::any_free_port;
 use crate::system::eventually;
 
 /// Any will do: who reaches these servers is this test.
-const PASSWORD: &str = "0123456789-0123456789";
+pub(crate) const PASSWORD: &str = "0123456789-0123456789";
 
 /// Three of each, on loopback. Dropping it ends them.
 pub(crate) struct Nodes {
@@ -115,6 +115,17 @@ impl Nodes {
         let mut nodes = Self::new(name);
         nodes.encrypt();
         nodes.start_all().await
+    }
+
+    /// The same with certificates that were made for 127.0.0.1.
+    pub(crate) async fn start_all_with(mut self, tls: PathBuf) -> Self {
+        self.tls = Some(tls);
+        self.start_all().await
+    }
+
+    /// Where their data and passwords are.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     async fn start_all(self) -> Self {

@@ -25,14 +25,25 @@ pub(crate) struct Sweep {
     pub(crate) steps: AtomicUsize,
 }
 
+/// How much of a sale a step has done.
+enum Swept {
+    /// No hold is overdue any more.
+    All,
+    /// More holds are overdue than one step frees.
+    InPart,
+}
+
 impl Sweep {
-    /// One step. A sale that fails does not keep the others from theirs.
+    /// One step, and a line about it: an alarm goes off where sales stay unswept, or no line comes. A sale that
+    /// fails does not keep the others from theirs.
     pub(crate) async fn step(&self) {
         let deadline = Deadline::after(STEP_DEADLINE);
         let mut sales = match self.ledger.sales(deadline).await {
             Ok(sales) => sales,
             Err(error) => {
                 tracing::warn!(error = %Causes(&error), "the sweep cannot list the sales");
+                // However many there are: at least one that nobody has looked at.
+                tracing::info!(function = "sweep", unswept = 1, "step");
                 return;
             }
         };
@@ -40,14 +51,22 @@ impl Sweep {
         // Begun somewhere else each time: a step that runs out of time leaves out others.
         let begin = self.steps.fetch_add(1, Ordering::Relaxed) % sales.len().max(1);
         sales.rotate_left(begin);
+        let (mut active, mut unswept) = (0, 0);
         for record in sales.into_iter().filter(|record| is_active(record, now)) {
-            if let Err(error) = self.sweep(&record.sale.id, deadline).await {
-                tracing::warn!(sale = %record.sale.id, error = %Causes(&error), "the sweep could not finish a sale");
+            active += 1;
+            match self.sweep(&record.sale.id, deadline).await {
+                Ok(Swept::All) => {}
+                Ok(Swept::InPart) => unswept += 1,
+                Err(error) => {
+                    unswept += 1;
+                    tracing::warn!(sale = %record.sale.id, error = %Causes(&error), "the sweep could not finish a sale");
+                }
             }
         }
+        tracing::info!(function = "sweep", sales = active, unswept, "step");
     }
 
-    async fn sweep(&self, sale: &SaleId, deadline: Deadline) -> Result<(), PurchaseError> {
+    async fn sweep(&self, sale: &SaleId, deadline: Deadline) -> Result<Swept, PurchaseError> {
         self.ledger.load(&self.stock, sale, deadline).await?;
         self.record_withdrawals(sale, deadline).await?;
         let due = self.stock.due(sale, SETTLED_MAX, deadline).await?;
@@ -58,11 +77,11 @@ impl Sweep {
                 self.ledger.finish_in_stock(&self.stock, sale, id, deadline).await?;
             }
         }
-        let freed = self.free(sale, deadline).await?;
+        let (freed, swept) = self.free(sale, deadline).await?;
         if freed > 0 || !due.is_empty() {
             tracing::info!(%sale, settled = due.len(), freed, "swept");
         }
-        Ok(())
+        Ok(swept)
     }
 
     /// Withdrawals whose second step a crash has cut off.
@@ -82,16 +101,17 @@ impl Sweep {
         Ok(())
     }
 
-    async fn free(&self, sale: &SaleId, deadline: Deadline) -> Result<u64, PurchaseError> {
+    /// Frees overdue holds: how many, and whether that is all of them.
+    async fn free(&self, sale: &SaleId, deadline: Deadline) -> Result<(u64, Swept), PurchaseError> {
         let mut freed = 0;
         for _ in 0..SCRIPTS_MAX {
             let expired = self.stock.expire(sale, FREED_PER_SCRIPT, deadline).await?;
             freed += expired.holds;
             if !expired.more {
-                break;
+                return Ok((freed, Swept::All));
             }
         }
-        Ok(freed)
+        Ok((freed, Swept::InPart))
     }
 }
 

@@ -9,6 +9,10 @@ mod cluster;
 mod cluster_print;
 mod crowd;
 mod demo;
+mod deploy_binaries;
+mod deploy_check;
+mod deploy_local;
+mod deploy_tools;
 mod down;
 mod emulator;
 mod failover;
@@ -47,6 +51,7 @@ mod watch;
 
 pub use arrivals::{Plan, Spacing};
 pub use cluster::ClusterArguments;
+pub use deploy_check::CheckDeployArguments;
 pub use down::down;
 pub use failover::FailoverArguments;
 pub use functions::{ExtraFunction, build_functions, cargo};

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use spillway::{
-    ClusterArguments, FailoverArguments, RushArguments, SaleArguments, TestArguments, UpArguments,
+    CheckDeployArguments, ClusterArguments, FailoverArguments, RushArguments, SaleArguments, TestArguments,
+    UpArguments,
 };
 
 /// Sell a limited stock to a crowd: the operator's and the developer's command.
@@ -26,6 +27,7 @@ enum Command {
     Cluster(ClusterArguments),
     Failover(FailoverArguments),
     Test(TestArguments),
+    CheckDeploy(CheckDeployArguments),
 }
 
 #[tokio::main]
@@ -38,6 +40,7 @@ async fn main() -> ExitCode {
         Command::Cluster(arguments) => arguments.run().await,
         Command::Failover(arguments) => arguments.run().await,
         Command::Test(arguments) => arguments.run(),
+        Command::CheckDeploy(arguments) => arguments.run(),
     };
     done.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
 }

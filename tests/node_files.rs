@@ -1,0 +1,157 @@
+//! What a host on AWS makes before its Redis starts: `infra/nodes/certificate` and `infra/nodes/passwords`, against
+//! secrets in files instead of Secrets Manager.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::nodes::{Nodes, PASSWORD};
+use crate::system::eventually;
+use crate::tidy::read;
+
+/// The secrets of a stack, each a file, and an `aws` that reads and writes them.
+struct Vault(PathBuf);
+
+/// Of the command's options it knows those that the scripts use. A stage that is not the present one is a file
+/// whose name ends in it.
+const AWS: &str = r#"#!/usr/bin/env bash
+set -euo pipefail
+operation="$1 $2" && shift 2
+while (($#)); do
+  case $1 in
+    --secret-id) id=$2 ;;
+    --version-stage) stage=$2 ;;
+    --secret-string) text=$(<"${2#file://}") ;;
+  esac
+  shift 2
+done
+[[ ${stage:-AWSCURRENT} == AWSCURRENT ]] || id+=.$stage
+case $operation in
+  "secretsmanager get-secret-value") cat "$VAULT/$id" ;;
+  "secretsmanager put-secret-value") printf '%s' "$text" >"$VAULT/$id" ;;
+  *) exit 64 ;;
+esac
+"#;
+
+impl Vault {
+    /// One with a password for every user and an authority that is not made yet, as the stack begins.
+    fn new(folder: &Path) -> Self {
+        let vault = Self(folder.join("vault"));
+        std::fs::create_dir_all(folder.join("bin")).unwrap();
+        let aws = folder.join("bin/aws");
+        std::fs::write(&aws, AWS).unwrap();
+        std::fs::set_permissions(&aws, std::fs::Permissions::from_mode(0o700)).unwrap();
+        for (server, file) in [("redis", "users.acl"), ("sentinel", "sentinel-users.acl")] {
+            for user in users(file) {
+                vault.put(&format!("shop/{server}/{user}"), &format!("{{\"PASSWORD\":\"{PASSWORD}\"}}"));
+            }
+        }
+        vault.put("authority", "{}");
+        vault
+    }
+
+    fn put(&self, id: &str, text: &str) {
+        let path = self.0.join(id);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// Runs a script of a host with this first master.
+    fn run(&self, first_master: &str, script: &str, arguments: &[&str]) -> Output {
+        let bin = self.0.parent().unwrap().join("bin");
+        Command::new(format!("{}/../infra/nodes/{script}", env!("CARGO_MANIFEST_DIR")))
+            .args(arguments)
+            .env("PATH", format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()))
+            .env("VAULT", &self.0)
+            .env("AWS_DEFAULT_REGION", "eu-west-1")
+            .env("NODE_SECRETS", "shop")
+            .env("NODE_AUTHORITY", "authority")
+            .env("NODE_FIRST_MASTER", first_master)
+            .output()
+            .unwrap()
+    }
+}
+
+/// Users with a password.
+fn users(file: &str) -> Vec<String> {
+    let text = read(format!("infra/redis/{file}"));
+    let lines = text.lines().filter(|line| line.starts_with("user ") && line.contains("{{passwords}}"));
+    lines.map(|line| line.split(' ').nth(1).unwrap().to_owned()).collect()
+}
+
+fn fine(output: &Output) {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[tokio::test]
+async fn nodes_with_the_certificates_and_passwords_of_a_host_replicate_and_are_reached_by_a_function() {
+    let nodes = Nodes::new("node-files");
+    let folder = nodes.folder().to_owned();
+    let vault = Vault::new(&folder);
+    let tls = folder.join("tls");
+    fine(&vault.run("127.0.0.1:6379", "certificate", &["127.0.0.1", tls.to_str().unwrap()]));
+    let secrets = folder.join("secrets");
+    fine(&vault.run("127.0.0.1:6379", "passwords", &[secrets.to_str().unwrap()]));
+    assert_eq!(std::fs::metadata(&secrets).unwrap().permissions().mode() & 0o777, 0o600);
+    let nodes = nodes.start_all_with(tls).await;
+    let run = eventually("a look at the cluster", async || {
+        let run = crate::commands::spillway_with(&nodes.settings(), &["cluster", "--from-env"]);
+        (run.code == Some(0)).then_some(run)
+    })
+    .await;
+    assert!(run.out.contains("quorum 2 of 3"), "{}{}", run.out, run.err);
+}
+
+#[test]
+fn every_host_has_a_certificate_of_one_authority_which_the_first_one_makes() {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tests/node-certificates"));
+    let _ = std::fs::remove_dir_all(folder);
+    std::fs::create_dir_all(folder).unwrap();
+    let vault = Vault::new(folder);
+    let certify = |address: &str| {
+        let tls = folder.join(address);
+        vault.run("10.20.0.4:6379", "certificate", &[address, tls.to_str().unwrap()])
+    };
+    let early = certify("10.20.16.4");
+    let said = String::from_utf8_lossy(&early.stderr);
+    assert!(!early.status.success() && said.contains("this is not the first node"), "{said}");
+    for address in ["10.20.0.4", "10.20.16.4", "10.20.0.4"] {
+        fine(&certify(address));
+        let file = |name: &str| folder.join(address).join(name).to_str().unwrap().to_owned();
+        let (authority, certificate) = (file("ca.pem"), file("certificate.pem"));
+        assert_eq!(
+            std::fs::read_to_string(&authority).unwrap(),
+            std::fs::read_to_string(folder.join("10.20.0.4/ca.pem")).unwrap(),
+            "there is one authority"
+        );
+        let verified = |ip: &str| {
+            let arguments = ["verify", "-CAfile", &authority, "-verify_ip", ip, &certificate];
+            Command::new("openssl").args(arguments).output().unwrap().status.success()
+        };
+        assert!(verified(address) && !verified("10.20.32.4"), "{address}");
+        assert!(!std::fs::read_to_string(&authority).unwrap().contains("PRIVATE"), "the key stays secret");
+    }
+}
+
+#[test]
+fn the_password_before_the_present_one_stays_valid_until_the_next_change() {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tests/node-passwords"));
+    let _ = std::fs::remove_dir_all(folder);
+    std::fs::create_dir_all(folder).unwrap();
+    let vault = Vault::new(folder);
+    let file = folder.join("secrets");
+    let of_page = || {
+        fine(&vault.run("10.20.0.4:6379", "passwords", &[file.to_str().unwrap()]));
+        let text = std::fs::read_to_string(&file).unwrap();
+        text.lines().filter(|line| line.starts_with("redis page ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(of_page(), [format!("redis page {PASSWORD}")]);
+    vault.put("shop/redis/page.AWSPREVIOUS", &format!("{{\"PASSWORD\":\"{PASSWORD}\"}}"));
+    vault.put("shop/redis/page", "{\"PASSWORD\":\"the-next-password-of-page\"}");
+    let both = ["redis page the-next-password-of-page".to_owned(), format!("redis page {PASSWORD}")];
+    assert_eq!(of_page(), both, "the first is the one used");
+    std::fs::remove_file(vault.0.join("shop/redis/page")).unwrap();
+    let failed = vault.run("10.20.0.4:6379", "passwords", &[file.to_str().unwrap()]);
+    assert!(!failed.status.success(), "a password that cannot be read is no empty password");
+    assert_eq!(std::fs::read_to_string(&file).unwrap().matches("redis page ").count(), 2, "what was stays");
+}
