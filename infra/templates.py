@@ -180,14 +180,17 @@ class Local:
         ran = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"AWS_ENDPOINT_URL": self.url})
         if ran.returncode != 0:
             raise SystemExit(f"sam deploy of {name} failed:\n{ran.stdout[-3000:]}{ran.stderr[-3000:]}")
-        pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=name)
+        return self.note(name, name, read(path))
+
+    def note(self, name, stack, template):
+        """Notes how much of a stack is there; gives ids by resource."""
+        pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
         ids = {
             summary["LogicalResourceId"]: summary.get("PhysicalResourceId")
             for page in pages
             for summary in page["StackResourceSummaries"]
             if summary["LogicalResourceId"]
         }
-        template = read(path)
         missing = sorted(
             {resource["Type"] for key, resource in template["Resources"].items() if key not in ids}
             - {resource["Type"] for key, resource in template["Resources"].items() if key in ids}
@@ -279,13 +282,19 @@ def ledger(local, ids):
 
 
 def hosts(local):
-    """The hosts' groups, volumes and addresses, and the archive that a host fetches."""
+    """The hosts' groups and addresses, and the archive that a host fetches."""
     groups = local.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
     zones = sorted(zone for group in groups for zone in group["AvailabilityZones"])
     expect(zones == ["eu-west-1a", "eu-west-1b", "eu-west-1c"], f"hosts in {zones}")
-    volumes = local.client("ec2").describe_volumes()["Volumes"]
-    data = [volume for volume in volumes if volume["Size"] == 20 and volume["Encrypted"]]
-    expect(len(data) == 3, f"{len(data)} encrypted volumes for data")
+    templates = [group["LaunchTemplate"]["LaunchTemplateId"] for group in groups]
+    versions = local.client("ec2").describe_launch_template_versions
+    interfaces = set()
+    for template in templates:
+        [version] = versions(LaunchTemplateId=template, Versions=["$Latest"])["LaunchTemplateVersions"]
+        data = version["LaunchTemplateData"]
+        expect(data["MetadataOptions"]["HttpTokens"] == "required", "hosts whose metadata anybody reads")
+        interfaces |= {interface["NetworkInterfaceId"] for interface in data["NetworkInterfaces"]}
+    expect(len(interfaces) == 3, f"{len(interfaces)} addresses for three hosts")
     storage, archives = local.client("s3"), []
     for stored in storage.list_objects_v2(Bucket="artifacts")["Contents"]:
         body = storage.get_object(Bucket="artifacts", Key=stored["Key"])["Body"].read()
@@ -295,7 +304,7 @@ def hosts(local):
     needed = ["certificate", "passwords", "redis/start", "redis/notify", "redis/users.acl", "spillway-redis.service"]
     for name in [*needed, "spillway-sentinel.service", "60-spillway.conf", "agent.json", "node.conf", "logrotate.conf"]:
         expect(name in files and files[name].file_size > 0, f"no {name} for hosts")
-    return [f"  three hosts in three zones, their volumes, and {len(files)} files for them"]
+    return [f"  three hosts in three zones, each with an address of its own, and {len(files)} files for them"]
 
 
 def deploy(translated, url, folder):
@@ -312,7 +321,10 @@ def deploy(translated, url, folder):
     zones = {f"Zone{number}": f"eu-west-1{zone}" for number, zone in enumerate("abc", start=1)}
     topic = {"AlarmTopic": "arn:aws:sns:eu-west-1:123456789012:alarms"}
     cluster = {"Group": network["NodeGroup"], "SecretsPrefix": "shop", "Authority": "authority"}
-    local.deploy("nodes", paths["Nodes"], places | zones | cluster | topic)
+    nodes = local.deploy("nodes", paths["Nodes"], places | zones | cluster | topic)
+    for number in "123":
+        inside = read(paths["Nodes"].parent / f"Node{number}" / "template.yaml")
+        local.note(f"node {number}", nodes[f"Node{number}"], inside)
     outputs |= {"Nodes": {}, "Cdn": {}}
     root = without_stacks(root, outputs)
     for name in STACKS:

@@ -162,6 +162,9 @@ impl Hosts {
     }
 }
 
+/// Something that is done with the hosts.
+type Act = fn(&mut Hosts);
+
 /// Those who do not buy: they ask for what the other functions answer, at one gateway after the other.
 struct Walk {
     asked: u32,
@@ -246,7 +249,6 @@ async fn a_function_s_instance_that_is_killed_under_load_is_noticed_by_nobody() 
 #[tokio::test(flavor = "multi_thread")]
 async fn any_other_process_may_be_killed_under_load_and_one_repeat_at_another_gateway_cures_it() {
     let mut hosts = Hosts::start("hosts-others");
-    type Act = fn(&mut Hosts);
     let replica = |hosts: &mut Hosts| {
         let master = master(&hosts.running);
         let running = hosts.stack.running().unwrap();

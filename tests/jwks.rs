@@ -184,7 +184,8 @@ async fn a_request_without_a_token_asks_no_provider() {
     let provider = IdentityProvider::start(&[]).await;
     provider.is(Mood::Down);
     let door = Door::of(&provider).await;
-    let url = format!("{}{}", door.function.origin, door.shop.path("/reservations/x"));
+    let url =
+        format!("{}{}", door.function.origin, door.shop.path("/reservations/00000000000000000000000000"));
     assert_eq!(send(door.shop.http.get(url)).await.told(), "401 unauthenticated");
     assert_eq!(provider.asked(), 0);
 }

@@ -12,6 +12,9 @@ use crate::tidy::read;
 /// The secrets of a stack, each a file, and an `aws` that reads and writes them.
 struct Vault(PathBuf);
 
+/// Where the scripts find everything but `aws`.
+const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin";
+
 /// Of the command's options it knows those that the scripts use. A stage that is not the present one is a file
 /// whose name ends in it.
 const AWS: &str = r#"#!/usr/bin/env bash
@@ -61,7 +64,7 @@ impl Vault {
         let bin = self.0.parent().unwrap().join("bin");
         Command::new(format!("{}/../infra/nodes/{script}", env!("CARGO_MANIFEST_DIR")))
             .args(arguments)
-            .env("PATH", format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()))
+            .env("PATH", format!("{}:{}", bin.display(), PATH))
             .env("VAULT", &self.0)
             .env("AWS_DEFAULT_REGION", "eu-west-1")
             .env("NODE_SECRETS", "shop")
@@ -112,6 +115,9 @@ fn every_host_has_a_certificate_of_one_authority_which_the_first_one_makes() {
         let tls = folder.join(address);
         vault.run("10.20.0.4:6379", "certificate", &[address, tls.to_str().unwrap()])
     };
+    std::fs::rename(vault.0.join("authority"), vault.0.join("away")).unwrap();
+    assert!(!certify("10.20.0.4").status.success() && !vault.0.join("authority").exists());
+    std::fs::rename(vault.0.join("away"), vault.0.join("authority")).unwrap();
     let early = certify("10.20.16.4");
     let said = String::from_utf8_lossy(&early.stderr);
     assert!(!early.status.success() && said.contains("this is not the first node"), "{said}");

@@ -140,7 +140,7 @@ fn fake_aws(folder: &Path, body: &str) -> String {
     let program = folder.join("aws");
     std::fs::write(&program, format!("#!/bin/sh\n{body}\n")).unwrap();
     std::fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
-    format!("{}:{}", folder.display(), std::env::var("PATH").unwrap())
+    format!("{}:/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin", folder.display())
 }
 
 #[tokio::test]

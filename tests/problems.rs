@@ -193,7 +193,7 @@ async fn whatever_can_fail_beside(met: &mut Met) {
     let signer = Signer::new("key", Algorithm::EdDSA);
     let provider = IdentityProvider::start(&[]).await;
     let without_keys = ExtraFunction::start(&shop.running, "reserve", &provider.settings()).unwrap();
-    let path = shop.path("/reservations/x");
+    let path = shop.path("/reservations/00000000000000000000000000");
     let found = shop.http.get(format!("{}{path}", without_keys.origin)).bearer_auth(signer.token("ann"));
     met.add(&send(found).await);
 }

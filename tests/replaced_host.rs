@@ -19,7 +19,7 @@ fn client(nodes: &Nodes) -> Client {
     let settings = nodes.settings();
     let setting = |name: &str| settings.iter().find(|(known, _)| *known == name).unwrap().1.clone();
     let sentinels = setting("REDIS_SENTINELS").split(',').map(|part| part.parse().unwrap()).collect();
-    let mut config = Config::new(sentinels, &setting("REDIS_MASTER_NAME"));
+    let mut config = Config::new(sentinels, setting("REDIS_MASTER_NAME"));
     let credentials =
         Credentials { username: Some(setting("REDIS_USERNAME")), password: setting("REDIS_PASSWORD") };
     (config.credentials, config.sentinel_credentials) = (Some(credentials.clone()), Some(credentials));

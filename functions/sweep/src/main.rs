@@ -20,13 +20,11 @@ const SHIFT: Shift = Shift { length: Duration::from_secs(50), pause: Duration::f
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    Box::pin(edge::serve_schedule("sweep", SHIFT, |settings| {
+    let ledger = Ledger::from_environment();
+    Box::pin(edge::serve_schedule("sweep", SHIFT, move |settings| {
         let (stock, table) = (settings.stock(), settings.ledger_table());
-        let sweep = Arc::new(Sweep {
-            stock: stock?,
-            ledger: Ledger::from_environment().with_table(table?),
-            steps: AtomicUsize::new(0),
-        });
+        let sweep =
+            Arc::new(Sweep { stock: stock?, ledger: ledger.with_table(table?), steps: AtomicUsize::new(0) });
         Some(move || step(sweep.clone()))
     }))
     .await

@@ -42,8 +42,8 @@ const SCRIPTS: [&str; 6] = [
     "infra/redis/start",
 ];
 
-/// What `sam build` leaves, and what CloudFormation makes of it; the latter beside the former, because both name the
-/// functions' code and the stacks inside by folders.
+/// What `sam build` leaves, and what `CloudFormation` makes of it; the latter beside the former, because both name
+/// the functions' code and the stacks inside by folders.
 const BUILT: &str = ".aws-sam/build/template.yaml";
 pub(crate) const TRANSLATED: &str = ".aws-sam/build/translated.json";
 

@@ -10,7 +10,7 @@ use crate::deploy_check::{TRANSLATED, path, python};
 use crate::deploy_tools::Tools;
 use crate::kept::any_free_port;
 
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(100);
 
 /// The server; dropping it ends it.

@@ -51,6 +51,8 @@ impl Tools {
     }
 
     /// One of these programs, in the root of the checkout, with no account but one of nobody.
+    // The search path is no setting of ours.
+    #[allow(clippy::disallowed_methods)]
     pub(crate) fn command(&self, program: &str) -> Command {
         let paths = ENVIRONMENTS.map(|(name, _)| self.folder.join(name).join("bin"));
         let path = std::env::var_os("PATH").unwrap_or_default();

@@ -28,15 +28,11 @@ impl Address {
             "http" if is_loopback => false,
             _ => return None,
         };
-        let port = match (authority.port(), authority.port_u16()) {
-            (None, _) => {
-                if is_https {
-                    443
-                } else {
-                    80
-                }
-            }
-            (Some(_), port) => port.filter(|port| *port > 0)?,
+        // What stands behind the host; the parser passes over a port that is none.
+        let port = match authority.as_str().strip_prefix(authority.host())?.strip_prefix(':') {
+            None if is_https => 443,
+            None => 80,
+            Some(port) => port.parse().ok().filter(|port| *port > 0)?,
         };
         (!host.is_empty()).then_some(Self { is_https, host, port, uri })
     }
