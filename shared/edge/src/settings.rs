@@ -69,7 +69,7 @@ settings! {
     RUST_LOG "what is logged, default info";
 }
 
-/// The settings that [`SECRETS`] may hold.
+/// The settings that `SECRETS` may hold.
 pub const SECRET_SETTINGS: &[&str] =
     &[ID_SECRET, SHOPPER_SECRET, SIGNING_KEYS, ADMIN_TOKEN, REDIS_PASSWORD, SENTINEL_PASSWORD];
 
