@@ -36,7 +36,6 @@ mod problems;
 mod provider;
 mod race;
 mod repeats;
-mod replaced_host;
 mod runtime;
 mod secrets;
 mod settings;
