@@ -27,9 +27,10 @@ mod serve;
 mod settings;
 mod signing;
 
+pub use api::FieldFault;
 pub use cluster::Cluster;
 pub use deadline::Within;
-pub use fields::{FieldFault, invalid_fields};
+pub use fields::invalid_fields;
 pub use guest::{GuestSession, Guests};
 pub use idempotency::RequestKey;
 pub use identity::Shoppers;
