@@ -236,7 +236,7 @@ async fn shopper_requests(shop: &Shop, seen: &mut Seen) {
     assert_eq!(seen.send(as_ann(Method::POST, format!("{reservation}/order"))).await.told(), "200 confirmed");
     seen.send(as_ann(Method::GET, format!("/orders/{}", order.field("id")))).await;
     assert_eq!(seen.send(as_ann(Method::DELETE, reservation)).await.told(), "409 already-ordered");
-    let other = shop.hold(&ann, "given back").await;
+    let other = shop.hold(&ann, "returned").await;
     seen.send(as_ann(Method::DELETE, shop.path(&format!("/reservations/{other}")))).await;
     let cancel = shop.admin(Method::POST, &format!("/orders/{}/cancel", order.field("id")));
     seen.send(cancel.header("idempotency-key", "cancel")).await;
