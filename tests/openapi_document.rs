@@ -182,7 +182,7 @@ fn path_parameters() -> Map<String, Value> {
 }
 
 /// 1 to 128 visible ASCII characters but quotes and backslashes, bare or quoted.
-const KEY: &str = r##"^([!#-\[\]-~]{1,128}|"[!#-\[\]-~]{1,128}")$"##;
+const KEY: &str = r#"^([!#-\[\]-~]{1,128}|"[!#-\[\]-~]{1,128}")$"#;
 
 fn header_parameters() -> Map<String, Value> {
     Map::from_iter([

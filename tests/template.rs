@@ -67,8 +67,8 @@ fn add_variables(block: &Yaml, into: &mut BTreeMap<String, String>) {
 
 /// Statements, wherever they stand.
 fn add_permissions(policies: &Yaml, into: &mut BTreeSet<(String, String)>) {
-    if let Some(list) = policies.as_vec() {
-        list.iter().for_each(|policy| add_permissions(policy, into));
+    for policy in policies.as_vec().into_iter().flatten() {
+        add_permissions(policy, into);
     }
     let Some(fields) = policies.as_hash() else { return };
     if policies["Action"].is_badvalue() {
