@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
-use spillway::Running;
+use spillway::{Parts, Running};
 
 use crate::shop::{new_sale_id, open_sale, units};
 use crate::system::shared;
@@ -120,6 +120,25 @@ async fn what_is_wrong_is_said_in_a_sentence_and_by_the_exit_code() {
         assert!(run.code != Some(0) && run.err.contains(said), "{arguments:?}: {:?} {}", run.code, run.err);
         assert_eq!(run.out, "", "{arguments:?}");
     }
+}
+
+#[test]
+fn parts_that_are_of_no_use_alone_are_refused_before_anything_starts() {
+    for (arguments, said) in [
+        (&["--only", "redis"][..], "--only must name redis and ledger"),
+        (&["--only", "redis,ledger,gateway"], "without the functions"),
+        (&["--only", "redis,ledger", "--tls"], "--tls is the gateway's"),
+        (&["--only", "redis,mysql"], "possible values: redis, ledger, functions, gateway"),
+    ] {
+        let run = spillway_with(&[], &[&["up"], arguments].concat());
+        assert!(run.code != Some(0) && run.err.contains(said), "{arguments:?}: {:?} {}", run.code, run.err);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_is_not_sent_to_cargo_lambda_watch() {
+    let run = spillway_on(&Running { parts: Parts::Stores, ..shared() }, &["rush"]);
+    assert!(run.code != Some(0) && run.err.contains("about a hundred waiting requests"), "{}", run.err);
 }
 
 #[tokio::test(flavor = "multi_thread")]

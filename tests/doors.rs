@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::runtime::LambdaFunction;
+use crate::lambda_function::LambdaFunction;
 use crate::shop::{Shop, Shopper, open_sale, send, units};
 use crate::system::{eventually, shared};
 

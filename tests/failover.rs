@@ -1,7 +1,7 @@
 //! What happens to a sale when Redis dies, or forgets.
 
 use reqwest::Method;
-use spillway::{Part, Plan, Running, Rush, Signal, Spacing, Stack, StackOptions, signal};
+use spillway::{Part, Parts, Plan, Running, Rush, Signal, Spacing, Stack, StackOptions, signal};
 
 use crate::shop::{open_sale_in, send, units};
 use crate::system::{command, eventually, private, redis};
@@ -160,8 +160,14 @@ fn a_port_in_use_is_said_in_one_sentence() {
     let data: std::path::PathBuf = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tests/port").into();
     // Ports that an earlier run has kept may be another test's by now.
     let _ = std::fs::remove_dir_all(&data);
-    let options =
-        StackOptions { data, port: Some(port), is_tls: false, settings: Vec::new(), notify_url: None };
+    let options = StackOptions {
+        parts: Parts::All,
+        data,
+        port: Some(port),
+        is_tls: false,
+        settings: Vec::new(),
+        notify_url: None,
+    };
     let Err(error) = Stack::start(options, Box::new(|_| {})) else { panic!("the port is taken") };
     let expected = format!("port {port}, which the gateway needs, is in use by another process");
     assert_eq!(error.to_string(), expected);

@@ -8,6 +8,7 @@
 
 mod acl;
 mod cluster;
+mod cold_start;
 mod commands;
 mod crash;
 mod doors;
@@ -17,6 +18,7 @@ mod group;
 mod history;
 mod identity;
 mod input;
+mod lambda_function;
 mod ledger_proxy;
 mod life;
 mod limit;
@@ -36,3 +38,4 @@ mod strangers;
 mod system;
 mod throttle;
 mod tidy;
+mod watch;

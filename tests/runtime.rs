@@ -5,69 +5,62 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::routing::{get, post};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use spillway::{ExtraFunction, Running};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
-use crate::system::PATIENCE;
-
-/// A runtime with one function in it.
-pub(crate) struct LambdaFunction {
-    runtime: Arc<Runtime>,
+/// A runtime that waits for a function.
+pub(crate) struct LambdaRuntime {
+    /// `host:port` of the interface.
+    pub(crate) address: String,
+    state: Arc<State>,
     events: mpsc::Sender<(String, Value)>,
-    _function: ExtraFunction,
+    server: JoinHandle<()>,
 }
 
-struct Runtime {
+struct State {
     events: tokio::sync::Mutex<mpsc::Receiver<(String, Value)>>,
     answers: Mutex<HashMap<String, oneshot::Sender<Value>>>,
 }
 
-impl LambdaFunction {
-    pub(crate) async fn start(running: &Running, name: &str) -> Self {
+impl LambdaRuntime {
+    pub(crate) async fn start() -> Self {
         let (events, waiting) = mpsc::channel(1);
-        let runtime = Arc::new(Runtime { events: waiting.into(), answers: Mutex::default() });
+        let state = Arc::new(State { events: waiting.into(), answers: Mutex::default() });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{id}/response", post(respond))
             .route("/2018-06-01/runtime/invocation/{id}/error", post(respond))
-            .with_state(runtime.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        let function = ExtraFunction::start_under_lambda(running, name, &address).unwrap();
-        Self { runtime, events, _function: function }
+            .with_state(state.clone());
+        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { address, state, events, server }
     }
 
-    /// Sends an event; where its response will come.
+    /// Sends an event, which the function may come for later; where its response will come.
     pub(crate) async fn invoke(&self, event: Value) -> oneshot::Receiver<Value> {
         let id = format!("{:016x}", rand::random::<u64>());
         let (answer, answered) = oneshot::channel();
-        self.runtime.answers.lock().unwrap().insert(id.clone(), answer);
+        self.state.answers.lock().unwrap().insert(id.clone(), answer);
         self.events.send((id, event)).await.unwrap();
         answered
     }
+}
 
-    /// Sends an HTTP request as API Gateway's event; the function's response.
-    pub(crate) async fn request(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: &str,
-    ) -> Value {
-        let answered = self.invoke(event(method, path, headers, body)).await;
-        tokio::time::timeout(PATIENCE, answered).await.expect("the function did not respond").unwrap()
+impl Drop for LambdaRuntime {
+    fn drop(&mut self) {
+        self.server.abort();
     }
 }
 
 /// An event of an HTTP API, payload format 2.0.
-fn event(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Value {
+pub(crate) fn event(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Value {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let cookies: Vec<_> =
         headers.iter().filter(|(name, _)| *name == "cookie").map(|(_, value)| value).collect();
@@ -85,8 +78,8 @@ fn event(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Valu
     })
 }
 
-async fn next(State(runtime): State<Arc<Runtime>>) -> (HeaderMap, String) {
-    let Some((id, event)) = runtime.events.lock().await.recv().await else { std::future::pending().await };
+async fn next(extract::State(state): extract::State<Arc<State>>) -> (HeaderMap, String) {
+    let Some((id, event)) = state.events.lock().await.recv().await else { std::future::pending().await };
     let deadline = (Timestamp::now().as_millisecond() + 10_000).to_string();
     let arn = "arn:aws:lambda:eu-west-1:1:function:test";
     let headers = [
@@ -99,8 +92,12 @@ async fn next(State(runtime): State<Arc<Runtime>>) -> (HeaderMap, String) {
     (headers.into_iter().collect(), event.to_string())
 }
 
-async fn respond(State(runtime): State<Arc<Runtime>>, Path(id): Path<String>, body: Bytes) -> StatusCode {
-    let answer = runtime.answers.lock().unwrap().remove(&id).unwrap();
+async fn respond(
+    extract::State(state): extract::State<Arc<State>>,
+    extract::Path(id): extract::Path<String>,
+    body: Bytes,
+) -> StatusCode {
+    let answer = state.answers.lock().unwrap().remove(&id).unwrap();
     answer.send(serde_json::from_slice(&body).unwrap()).unwrap();
     StatusCode::ACCEPTED
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ledger::Ledger;
 use sale::{Deadline, Stock};
 use sentinel::{Call, Client, Durability, Idempotency, Value};
-use spillway::{OPERATOR, Running, Stack, StackOptions};
+use spillway::{OPERATOR, Parts, Running, Stack, StackOptions};
 
 /// Until something that must happen has happened.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
@@ -15,25 +15,30 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 /// The system that most tests share.
 pub(crate) fn shared() -> Running {
     static STACK: OnceLock<Stack> = OnceLock::new();
-    STACK.get_or_init(|| start("shared", None)).running().unwrap()
+    STACK.get_or_init(|| start("shared", Parts::All, None)).running().unwrap()
 }
 
 /// A system of this test's own, in an empty folder of this name; dropping it stops it.
 pub(crate) fn private(name: &str) -> Stack {
-    start(name, None)
+    start(name, Parts::All, None)
+}
+
+/// Redis and the ledger alone.
+pub(crate) fn stores(name: &str) -> Stack {
+    start(name, Parts::Stores, None)
 }
 
 /// One whose sentinels post their warnings to this address.
 pub(crate) fn private_with_notify(name: &str, url: String) -> Stack {
-    start(name, Some(url))
+    start(name, Parts::All, Some(url))
 }
 
-fn start(name: &str, notify_url: Option<String>) -> Stack {
+fn start(name: &str, parts: Parts, notify_url: Option<String>) -> Stack {
     let data = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tests")).join(name);
     let _ = std::fs::remove_dir_all(&data);
     // Most tests ask more often in ten seconds than a shopper may; the limit has tests of its own.
     let settings = vec![("RATE_LIMIT_QUOTA".to_owned(), "1000".to_owned())];
-    let options = StackOptions { data, port: None, is_tls: false, settings, notify_url };
+    let options = StackOptions { parts, data, port: None, is_tls: false, settings, notify_url };
     Stack::start(options, Box::new(|_| {})).unwrap()
 }
 

@@ -39,6 +39,8 @@ pub(crate) fn files(folder: impl AsRef<Path>, ending: &str) -> Vec<PathBuf> {
 
 fn sources() -> Vec<PathBuf> {
     let mut sources = files("tests", "rs");
+    sources.extend(files("tests/examples", "rs"));
+    sources.extend(files("tests/examples/cold_start", "rs"));
     sources.extend(files("shared/sentinel/tests", "rs"));
     sources.extend(files("shared/sentinel/examples", "rs"));
     for folder in crates() {

@@ -1,5 +1,6 @@
 //! The function binaries: built, and started with their settings.
 
+use std::ffi::OsStr;
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 
@@ -13,7 +14,7 @@ use crate::running::{FUNCTION, OPERATOR, Running};
 
 /// Builds every binary, with cargo's own progress. The whole workspace, because each selection of
 /// packages would be compiled with features of its own.
-pub(crate) fn build_functions() -> Result<()> {
+pub fn build_functions() -> Result<()> {
     let mut cargo = cargo();
     cargo.args(["build", "--release", "--quiet", "--workspace", "--bins"]);
     let status = cargo.status().context("cannot run cargo; install Rust with rustup")?;
@@ -21,15 +22,21 @@ pub(crate) fn build_functions() -> Result<()> {
     Ok(())
 }
 
-/// Cargo in this checkout, as if it were called from a terminal. What `cargo run` tells this program about its
-/// package would have build scripts run again, and most of the dependencies compiled with each command.
-pub(crate) fn cargo() -> Command {
-    let mut cargo = Command::new("cargo");
-    cargo.current_dir(checkout()).env_remove("CARGO_MANIFEST_DIR");
+/// Cargo in this checkout, as if it were called from a terminal.
+#[must_use]
+pub fn cargo() -> Command {
+    in_checkout("cargo")
+}
+
+/// A program that is or calls cargo. What `cargo run` tells this program about its package would have build
+/// scripts run again, and most of the dependencies compiled with each command.
+pub(crate) fn in_checkout(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(checkout()).env_remove("CARGO_MANIFEST_DIR");
     for part in ["NAME", "VERSION_MAJOR", "VERSION_MINOR", "VERSION_PATCH", "VERSION_PRE"] {
-        cargo.env_remove(format!("CARGO_PKG_{part}"));
+        command.env_remove(format!("CARGO_PKG_{part}"));
     }
-    cargo
+    command
 }
 
 /// The front door of a function.
@@ -82,7 +89,7 @@ impl Door<'_> {
     }
 }
 
-/// The settings of this system's functions as a file for `cargo lambda watch --env-file`. It is one for all
+/// The settings of this system's functions, as the text of [`Running::functions_env`]. It is one for all
 /// of them, so it names a Redis user who may do what any of them does: on this machine that is the operator.
 /// What each function's own user may not do, the tests find out.
 pub(crate) fn environment_file(running: &Running) -> String {

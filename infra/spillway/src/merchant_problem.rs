@@ -83,7 +83,10 @@ impl fmt::Display for Failure {
             Self::Problem(problem) => problem.fmt(formatter),
             Self::Unreachable(error) => {
                 let origin = error.url().map(|url| url.origin().ascii_serialization()).unwrap_or_default();
-                write!(formatter, "nothing answers at {origin}; start it with `cargo spillway up`")
+                write!(
+                    formatter,
+                    "nothing answers at {origin}; start `cargo spillway up`, or what it says is to follow"
+                )
             }
             Self::Unanswered(_) => formatter.write_str("no answer came in time"),
             Self::NotUnderstood(_) => {

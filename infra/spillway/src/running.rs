@@ -12,6 +12,7 @@ use sentinel::{Config, Credentials};
 use serde::{Deserialize, Serialize};
 
 use crate::layout::default_data;
+use crate::parts::Parts;
 use crate::process::is_alive;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -34,7 +35,9 @@ pub struct RunningArguments {
 /// The running system: `up.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Running {
-    /// The origin that shoppers see.
+    /// What of it `up` has started.
+    pub parts: Parts,
+    /// The origin that shoppers see: the gateway, or what answers in its place.
     pub url: String,
     /// The merchant's bearer token.
     pub admin_token: String,
@@ -58,8 +61,10 @@ pub struct Running {
     pub dynamodb_url: String,
     /// Name of the ledger's table.
     pub ledger_table: String,
-    /// The functions.
+    /// The functions that `up` has started.
     pub functions: Vec<Part>,
+    /// The settings of the functions, as a file for `cargo lambda watch --env-file`.
+    pub functions_env: PathBuf,
     /// Certificate authority of an `https` address that no public one vouches for.
     pub ca: Option<PathBuf>,
     /// Folder of the logs, one file per part.

@@ -92,6 +92,11 @@ impl RushArguments {
     pub async fn run(self) -> Result<()> {
         let running = self.running.find()?;
         let plan = self.plan()?;
+        ensure!(
+            running.parts.have_functions(),
+            "a crowd needs `cargo spillway up` with its functions: `cargo lambda watch` stops for good at about \
+             a hundred waiting requests"
+        );
         let bar = progress_bar(plan.shoppers);
         let rush = Rush::run(&running, plan, self.stock, |arrived, words| {
             bar.set_position(arrived);

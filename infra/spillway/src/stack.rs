@@ -1,10 +1,9 @@
-//! A whole system on this machine: Redis nodes, sentinels, ledger, functions and gateway, started in
-//! order, restarted when they die, stopped in the reverse order.
+//! A system on this machine: Redis nodes, sentinels, ledger, functions and gateway, or some of these,
+//! started in order, restarted when they die, stopped in the reverse order.
 //!
 //! One thread starts every process and lives as long as the stack, because the system ends a process
 //! together with the *thread* that started it.
 
-use std::path::PathBuf;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -13,28 +12,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::running::Running;
+use crate::stack_options::{Say, StackOptions};
 use crate::supervisor::Supervisor;
 
 /// Between two looks at the processes.
 const WATCH_PAUSE: Duration = Duration::from_millis(100);
-
-/// Where what the stack says goes, line by line.
-pub type Say = Box<dyn Fn(&str) + Send>;
-
-/// What to start.
-#[derive(Debug, Clone)]
-pub struct StackOptions {
-    /// Folder of data, logs, ports and secrets; kept from one start to the next.
-    pub data: PathBuf,
-    /// Port of the gateway; `None` takes a free one and keeps it.
-    pub port: Option<u16>,
-    /// Whether the gateway speaks HTTPS.
-    pub is_tls: bool,
-    /// Further settings of the functions.
-    pub settings: Vec<(String, String)>,
-    /// Address that the sentinels post their warnings to; it may be a secret.
-    pub notify_url: Option<String>,
-}
 
 /// A running stack. Dropping it stops it.
 pub struct Stack {
@@ -44,7 +26,7 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Starts everything and returns when each function is ready and the gateway listens.
+    /// Starts the parts that are asked for and returns when each of them is ready.
     pub fn start(options: StackOptions, say: Say) -> Result<Self> {
         let (stop, stopped) = mpsc::channel();
         let (started, start) = mpsc::channel();

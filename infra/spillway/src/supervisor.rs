@@ -8,14 +8,15 @@ use anyhow::{Context, Result, anyhow};
 
 use crate::ask::{Pace, has_met_all, is_ready, replicas, serves, set_pace};
 use crate::emulator::Emulator;
-use crate::functions::{self, function};
+use crate::functions::{self, environment_file, function};
 use crate::gateway::{Door, authority, gateway};
 use crate::kept::{Ports, Secrets, local, require_free};
-use crate::layout::{FUNCTIONS, MASTER_NAME, make_folder};
+use crate::layout::{FUNCTIONS, MASTER_NAME, make_folder, write_private};
 use crate::nodes::Nodes;
+use crate::parts::Parts;
 use crate::process::{Process, Program, await_start};
 use crate::running::{OPERATOR, Part, Running};
-use crate::stack::{Say, StackOptions};
+use crate::stack_options::{Say, StackOptions};
 
 /// A node comes back later than the sentinels need to replace it (`down-after` and two seconds): after a
 /// crash another one goes on sooner than this one would have loaded its data.
@@ -71,7 +72,8 @@ pub(crate) struct Supervisor {
     data: PathBuf,
     ports: Ports,
     nodes: Nodes,
-    gateway_port: u16,
+    parts: Parts,
+    port: u16,
     is_tls: bool,
     settings: Vec<(String, String)>,
     children: Vec<Child>,
@@ -85,19 +87,21 @@ impl Supervisor {
         let data = options.data.clone();
         make_folder(&data.join("logs"))?;
         let (ports, secrets) = (Ports::keep(&data)?, Secrets::keep(&data)?);
-        let gateway_port = options.port.unwrap_or(ports.gateway);
-        require_free("the gateway", gateway_port)?;
+        let port = options.port.unwrap_or(ports.gateway);
+        require_door_free(options.parts, port)?;
         let scheme = if options.is_tls { "https" } else { "http" };
-        let url = format!("{scheme}://{}", local(gateway_port));
+        let url = format!("{scheme}://{}", local(port));
         let nodes = Nodes::prepare(&data, &ports, &secrets, options.notify_url.as_deref())?;
         let running = running(options, &url, &ports, secrets, &data);
+        write_private(&running.functions_env, &environment_file(&running))?;
         let mut supervisor = Self {
             emulator: Emulator::start(&data, local(ports.dynamodb))?,
             settings: options.settings.clone(),
             data,
             ports,
             nodes,
-            gateway_port,
+            parts: options.parts,
+            port,
             is_tls: options.is_tls,
             children: Vec::new(),
             running: Arc::new(Mutex::new(running)),
@@ -113,6 +117,17 @@ impl Supervisor {
     }
 
     fn start_all(&mut self) -> Result<()> {
+        self.start_redis()?;
+        if self.parts.have_functions() {
+            self.start_functions()?;
+        }
+        if self.parts.have_gateway() {
+            self.start_gateway()?;
+        }
+        Ok(())
+    }
+
+    fn start_redis(&mut self) -> Result<()> {
         let noted = self.noted()?;
         let password = noted.redis_password(OPERATOR)?.to_owned();
         let sentinel_password = noted.sentinel_password(OPERATOR)?.to_owned();
@@ -135,7 +150,11 @@ impl Supervisor {
         // From now on a master that dies is replaced.
         self.await_part(|| sentinels.iter().all(|sentinel| has_met_all(*sentinel, &sentinel_password)))?;
         set_pace(&sentinels, &sentinel_password, Pace::USUAL);
-        (self.say)("starting the functions and the gateway");
+        Ok(())
+    }
+
+    fn start_functions(&mut self) -> Result<()> {
+        (self.say)("starting the functions");
         for name in FUNCTIONS {
             self.add(Kind::Function(name))?;
         }
@@ -143,8 +162,13 @@ impl Supervisor {
         for address in functions {
             self.await_part(|| is_ready(address))?;
         }
+        Ok(())
+    }
+
+    fn start_gateway(&mut self) -> Result<()> {
+        (self.say)("starting the gateway");
         self.add(Kind::Gateway)?;
-        let address = local(self.gateway_port);
+        let address = local(self.port);
         self.await_part(|| std::net::TcpStream::connect(address).is_ok())
     }
 
@@ -166,11 +190,7 @@ impl Supervisor {
             }
             Kind::Gateway => {
                 let url = self.noted()?.url;
-                gateway(
-                    &self.data,
-                    &self.ports,
-                    Door { port: self.gateway_port, url: &url, is_tls: self.is_tls },
-                )
+                gateway(&self.data, &self.ports, Door { port: self.port, url: &url, is_tls: self.is_tls })
             }
         }
     }
@@ -239,6 +259,16 @@ impl Supervisor {
     }
 }
 
+/// Where another gateway is to answer, it may do so already.
+pub(crate) fn require_door_free(parts: Parts, port: u16) -> Result<()> {
+    match parts {
+        Parts::All => require_free("the gateway", port),
+        Parts::AllButGateway => Ok(()),
+        // It would end without a word.
+        Parts::Stores => require_free("`cargo lambda watch`", port),
+    }
+}
+
 fn running(
     options: &StackOptions,
     url: &str,
@@ -247,7 +277,9 @@ fn running(
     data: &std::path::Path,
 ) -> Running {
     let part = |name: String, port: u16| Part { name, address: local(port).to_string(), pid: 0 };
+    let functions = ports.functions.iter().filter(|_| options.parts.have_functions());
     Running {
+        parts: options.parts,
         url: url.to_owned(),
         admin_token: secrets.admin_token,
         shopper_secret: secrets.shopper_secret,
@@ -260,7 +292,8 @@ fn running(
         redis: (1..).zip(ports.redis).map(|(number, port)| part(format!("redis-{number}"), port)).collect(),
         dynamodb_url: format!("http://{}", local(ports.dynamodb)),
         ledger_table: "spillway".to_owned(),
-        functions: ports.functions.iter().map(|(name, port)| part(name.clone(), *port)).collect(),
+        functions: functions.map(|(name, port)| part(name.clone(), *port)).collect(),
+        functions_env: data.join("functions.env"),
         ca: options.is_tls.then(|| authority(data)),
         logs: data.join("logs"),
         supervisor_pid: std::process::id(),

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::cargo_lambda::cargo_lambda;
 use crate::functions::{build_functions, cargo};
 use crate::programs;
 use crate::progress::say;
@@ -48,6 +49,7 @@ impl TestArguments {
     /// Runs the command; its last line counts every test.
     pub fn run(self) -> Result<()> {
         programs::ensure()?;
+        cargo_lambda()?;
         say("building the functions and the tests (the first time takes some minutes)");
         build_functions()?;
         let began = Instant::now();

@@ -1,4 +1,4 @@
-//! `cargo spillway up`: the whole system with a demo sale, until it is told to stop.
+//! `cargo spillway up`: the whole system with a demo sale, or some of its parts, until it is told to stop.
 
 use std::fs::File;
 use std::os::unix::process::CommandExt;
@@ -6,28 +6,39 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::cargo_lambda;
 use crate::demo::{DEMO_SALE, open_demo_sale};
-use crate::functions::{build_functions, environment_file};
-use crate::kept::require_free;
+use crate::functions::build_functions;
 use crate::layout::{checkout, default_data, make_folder, write_private};
+use crate::parts::{PartName, Parts};
 use crate::programs;
 use crate::progress::say;
 use crate::running::{Running, RunningArguments, Supervised, up_json};
-use crate::stack::{Stack, StackOptions};
+use crate::stack::Stack;
+use crate::stack_options::StackOptions;
+use crate::supervisor::require_door_free;
+use crate::watch::{self, watch_arguments};
 
 /// How often `up.json` is compared with what runs.
 const NOTE_PAUSE: Duration = Duration::from_millis(500);
 const DETACH_TIMEOUT: Duration = Duration::from_secs(90);
 
+const GATEWAY_PORT: u16 = 8_080;
+
 /// Start the system with a demo sale.
 #[derive(Debug, Clone, clap::Args)]
 pub struct UpArguments {
-    /// Port of the gateway.
-    #[arg(long, default_value_t = 8080)]
-    port: u16,
+    /// Start these parts only; `redis,ledger` is what `cargo lambda watch` needs.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PART,…")]
+    only: Vec<PartName>,
+    /// Port of the gateway, 8080 unless given; where none is started, of what answers in its place. That of
+    /// `cargo lambda watch` is 9000 unless given.
+    #[arg(long)]
+    port: Option<u16>,
     /// Serve HTTPS, with a certificate made here.
     #[arg(long)]
     tls: bool,
@@ -45,14 +56,17 @@ pub struct UpArguments {
 impl UpArguments {
     /// Runs the command.
     pub async fn run(self) -> Result<()> {
+        let parts = Parts::named(&self.only)?;
+        ensure!(parts.have_gateway() || !self.tls, "--tls is the gateway's, which --only leaves out");
         if let Some(running) = Supervised::find() {
             bail!(
-                "it runs already at {} (process {}); stop it with `cargo spillway down`",
+                "it runs already for {} (process {}); stop it with `cargo spillway down`",
                 running.url,
                 running.supervisor_pid
             );
         }
-        require_free("the gateway", self.port).context("choose another one with --port")?;
+        let port = self.port.unwrap_or(if parts == Parts::Stores { watch::PORT } else { GATEWAY_PORT });
+        require_door_free(parts, port).context("choose another one with --port")?;
         programs::ensure()?;
         // Looked up before the build, which may put a new program in its place.
         let program = std::env::current_exe().context("cannot tell where this program lies")?;
@@ -63,27 +77,29 @@ impl UpArguments {
             std::fs::remove_dir_all(&data).with_context(|| format!("cannot remove {}", data.display()))?;
         }
         make_folder(&data)?;
-        if self.detach { self.detach(data, program).await } else { self.stay(data).await }
+        if self.detach { self.detach(data, program).await } else { self.stay(data, parts, port).await }
     }
 
-    async fn stay(self, data: PathBuf) -> Result<()> {
+    async fn stay(self, data: PathBuf, parts: Parts, port: u16) -> Result<()> {
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let up_json = up_json();
         let _ = std::fs::remove_file(&up_json);
         let options = StackOptions {
+            parts,
             data,
-            port: Some(self.port),
+            port: Some(port),
             is_tls: self.tls,
             settings: vec![],
             notify_url: self.notify,
         };
         let stack = tokio::task::spawn_blocking(|| Stack::start(options, Box::new(say))).await??;
         let mut noted = stack.running()?;
-        open_demo_sale(&noted).await?;
-        write_private(&default_data().join("functions.env"), &environment_file(&noted))?;
+        if parts.have_gateway() {
+            open_demo_sale(&noted).await?;
+        }
         write_private(&up_json, &serde_json::to_string_pretty(&noted)?)?;
-        summarise(&noted);
+        summarise(&noted)?;
         loop {
             tokio::select! {
                 () = tokio::time::sleep(NOTE_PAUSE) => {}
@@ -107,7 +123,13 @@ impl UpArguments {
         let log = data.join("up.log");
         let output = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let mut command = Command::new(program);
-        command.args(["up", "--port", &self.port.to_string()]).args(self.tls.then_some("--tls"));
+        command.arg("up").args(self.tls.then_some("--tls"));
+        for name in self.only.iter().filter_map(ValueEnum::to_possible_value) {
+            command.args(["--only", name.get_name()]);
+        }
+        if let Some(port) = self.port {
+            command.args(["--port", &port.to_string()]);
+        }
         // Not as an argument: everybody can list those.
         command.envs(self.notify.map(|url| ("NOTIFY_WEBHOOK_URL", url)));
         let errors = output.try_clone()?;
@@ -121,8 +143,7 @@ impl UpArguments {
         let give_up = tokio::time::Instant::now() + DETACH_TIMEOUT;
         loop {
             if Supervised::find().is_some_and(|running| running.supervisor_pid == child.id()) {
-                summarise(&RunningArguments { up_json: None }.find()?);
-                return Ok(());
+                return summarise(&RunningArguments { up_json: None }.find()?);
             }
             if let Some(status) = child.try_wait()? {
                 bail!("it did not start ({status}):\n{}", std::fs::read_to_string(&log)?.trim());
@@ -135,21 +156,38 @@ impl UpArguments {
     }
 }
 
-fn summarise(running: &Running) {
+fn summarise(running: &Running) -> Result<()> {
     let url = &running.url;
-    say(&format!("\nSpillway runs at {url}\n\n  the demo sale  {url}/sales/{DEMO_SALE}"));
+    match running.parts {
+        Parts::All => say(&format!("\nSpillway runs at {url}\n\n  the demo sale  {url}/sales/{DEMO_SALE}")),
+        Parts::AllButGateway => say(&format!("\nSpillway runs for a gateway at {url}\n")),
+        Parts::Stores => say(&format!("\nRedis and the ledger run for functions at {url}\n")),
+    }
     let parts = |parts: &[crate::running::Part]| {
         parts.iter().map(|part| format!("{} {}", part.name, part.address)).collect::<Vec<_>>().join("   ")
     };
     say(&format!("  data nodes     {}", parts(&running.redis)));
     say(&format!("  sentinels      {}", running.sentinels.join("   ")));
-    say(&format!("  functions      {}", parts(&running.functions)));
+    if running.parts.have_functions() {
+        say(&format!("  functions      {}", parts(&running.functions)));
+    }
     say(&format!("  ledger         {} (emulator, table {})", running.dynamodb_url, running.ledger_table));
     if let Some(ca) = &running.ca {
         say(&format!("  trust          {} (certificate authority of this address)", ca.display()));
     }
-    say("  logs           target/spillway/logs, one file per part");
-    say("\n  a crowd        cargo spillway rush");
+    say("  logs           target/spillway/logs, one file per part\n");
+    if running.parts == Parts::Stores {
+        say(&format!("  functions      cargo {}", watch_arguments(running)?.join(" ")));
+        say(&format!("                 (from pip install cargo-lambda=={})", cargo_lambda::VERSION));
+    }
+    if running.parts.have_gateway() {
+        say("  a crowd        cargo spillway rush");
+    } else {
+        say(&format!(
+            "  then a sale    cargo spillway sale create infra/demo.toml, at {url}/sales/{DEMO_SALE}"
+        ));
+    }
     say("  figures        cargo spillway sale report demo");
     say("  stop           cargo spillway down, or Ctrl-C where it runs in a terminal");
+    Ok(())
 }

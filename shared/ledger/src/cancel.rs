@@ -38,7 +38,7 @@ impl Ledger {
                 return Ok(CancelOutcome::Cancelled(order));
             }
             let items = self.cancel_items(&order, cancelled_at).map_err(broken)?;
-            let write = self.client.transact_write_items().set_transact_items(Some(items));
+            let write = self.client(deadline).await?.transact_write_items().set_transact_items(Some(items));
             match Self::within(deadline, write.send()).await? {
                 Ok(_) => {
                     order.state = OrderState::Cancelled;

@@ -1,6 +1,10 @@
 //! The handle on the table, and how a call to it can fail.
+//!
+//! The client of the AWS SDK is made by the first call that needs it: reading its configuration and the
+//! system's certificates takes longer than all the rest of a function's start.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
@@ -9,6 +13,7 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedHttpC
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::tls;
 use sale::{Deadline, Next};
+use tokio::sync::OnceCell;
 
 use crate::item::Malformed;
 
@@ -18,7 +23,7 @@ const TIMEOUT_ATTEMPT: Duration = Duration::from_millis(2_500);
 /// The table. Cheap to clone.
 #[derive(Clone)]
 pub struct Ledger {
-    pub(crate) client: Client,
+    client: Arc<OnceCell<Client>>,
     pub(crate) table: String,
 }
 
@@ -96,10 +101,10 @@ where
 
 impl Ledger {
     /// A handle on the table `spillway`; endpoint, region and credentials come from the standard AWS
-    /// variables. Opens no connection.
-    pub async fn from_environment() -> Self {
-        let config = aws_config::from_env().http_client(http()).timeout_config(timeouts()).load().await;
-        Self { client: Client::new(&config), table: "spillway".to_owned() }
+    /// variables, which are read when they are first needed.
+    #[must_use]
+    pub fn from_environment() -> Self {
+        Self { client: Arc::default(), table: "spillway".to_owned() }
     }
 
     /// A handle on the table `spillway` of an emulator, which takes any credentials.
@@ -113,13 +118,23 @@ impl Ledger {
             .region(Region::from_static("local"))
             .credentials_provider(Credentials::new("local", "local", None, None, "emulator"))
             .build();
-        Self { client: Client::from_conf(config), table: "spillway".to_owned() }
+        let client = Arc::new(OnceCell::new_with(Some(Client::from_conf(config))));
+        Self { client, table: "spillway".to_owned() }
     }
 
     /// The same connection, with the table of this name.
     #[must_use]
     pub fn with_table(&self, table: String) -> Self {
         Self { client: self.client.clone(), table }
+    }
+
+    /// The client, made now where this is the first call. Where there is no time for that, the next call makes it.
+    pub(crate) async fn client(&self, deadline: Deadline) -> Result<&Client, LedgerError> {
+        let made = self.client.get_or_init(client_of_environment);
+        tokio::time::timeout(deadline.remaining(), made).await.map_err(|_| LedgerError::Refused {
+            code: "NotConfigured".to_owned(),
+            cause: "the configuration was not read in time".into(),
+        })
     }
 
     /// Awaits a call to the service, but not beyond the deadline.
@@ -129,6 +144,10 @@ impl Ledger {
     ) -> Result<Result<T, SdkError<E>>, LedgerError> {
         tokio::time::timeout(deadline.remaining(), call).await.map_err(|_| LedgerError::OutcomeUnknown(None))
     }
+}
+
+async fn client_of_environment() -> Client {
+    Client::new(&aws_config::from_env().http_client(http()).timeout_config(timeouts()).load().await)
 }
 
 fn http() -> SharedHttpClient {

@@ -91,7 +91,8 @@ impl Ledger {
         loop {
             let left = i32::from(limit) - i32::try_from(orders.len()).unwrap_or(i32::MAX);
             let query = self
-                .client
+                .client(deadline)
+                .await?
                 .query()
                 .table_name(&self.table)
                 .index_name(LISTING)

@@ -46,7 +46,7 @@ impl Ledger {
         let mut pause = Backoff::default();
         loop {
             let items = self.order_items(&order, reservation.limit_per_shopper).map_err(broken)?;
-            let write = self.client.transact_write_items().set_transact_items(Some(items));
+            let write = self.client(deadline).await?.transact_write_items().set_transact_items(Some(items));
             let refused = match Self::within(deadline, write.send()).await? {
                 Ok(_) => return Ok(RecordOutcome::Recorded(order)),
                 Err(error) => failed_conditions(error)?,

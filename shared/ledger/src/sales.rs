@@ -39,7 +39,8 @@ impl Ledger {
         let mut from = None;
         loop {
             let query = self
-                .client
+                .client(deadline)
+                .await?
                 .query()
                 .table_name(&self.table)
                 .index_name(LISTING)
@@ -65,7 +66,8 @@ impl Ledger {
     ) -> Result<CreateOutcome, LedgerError> {
         let item = record.to_item().map_err(|error| LedgerError::Broken(Box::new(error)))?;
         let put = self
-            .client
+            .client(deadline)
+            .await?
             .put_item()
             .table_name(&self.table)
             .set_item(Some(item))
@@ -88,7 +90,7 @@ impl Ledger {
         deadline: Deadline,
     ) -> Result<StoreOutcome, LedgerError> {
         let put = self.put_sale(record)?;
-        let write = self.client.transact_write_items().transact_items(put);
+        let write = self.client(deadline).await?.transact_write_items().transact_items(put);
         match Self::within(deadline, write.send()).await? {
             Ok(_) => Ok(StoreOutcome::Stored),
             Err(error) => {

@@ -62,7 +62,8 @@ impl Ledger {
                 .map(|(name, value)| (name.to_owned(), value)),
             );
             let put = self
-                .client
+                .client(deadline)
+                .await?
                 .put_item()
                 .table_name(&self.table)
                 .set_item(Some(tombstone))

@@ -136,7 +136,7 @@ impl Ledger {
             record.sale.version += 1;
             let items =
                 [self.put_if_absent(change.to_item()).map_err(broken)?, self.put_sale(&record)?].to_vec();
-            let write = self.client.transact_write_items().set_transact_items(Some(items));
+            let write = self.client(deadline).await?.transact_write_items().set_transact_items(Some(items));
             match Self::within(deadline, write.send()).await? {
                 Ok(_) => return Ok(ChangeRecordOutcome::Recorded),
                 Err(error) => failed_conditions(error)?,

@@ -46,7 +46,8 @@ impl Ledger {
     /// Makes the table where it is missing. On AWS the stack's template makes it.
     pub async fn create_table_if_absent(&self, deadline: Deadline) -> Result<(), LedgerError> {
         let create = self
-            .client
+            .client(deadline)
+            .await?
             .create_table()
             .table_name(&self.table)
             .billing_mode(BillingMode::PayPerRequest)
@@ -67,7 +68,7 @@ impl Ledger {
 
     async fn wait_until_active(&self, deadline: Deadline) -> Result<(), LedgerError> {
         loop {
-            let describe = self.client.describe_table().table_name(&self.table);
+            let describe = self.client(deadline).await?.describe_table().table_name(&self.table);
             let table = Self::within(deadline, describe.send()).await??.table;
             let status = table.and_then(|table| table.table_status);
             if status == Some(aws_sdk_dynamodb::types::TableStatus::Active) {
@@ -82,7 +83,13 @@ impl Ledger {
 
     /// The item of this key, read consistently.
     pub(crate) async fn get(&self, key: String, deadline: Deadline) -> Result<Option<Item>, LedgerError> {
-        let get = self.client.get_item().table_name(&self.table).key(KEY, text(key)).consistent_read(true);
+        let get = self
+            .client(deadline)
+            .await?
+            .get_item()
+            .table_name(&self.table)
+            .key(KEY, text(key))
+            .consistent_read(true);
         Ok(Self::within(deadline, get.send()).await??.item)
     }
 }

@@ -1,0 +1,26 @@
+//! What a stack is told: which parts, where its data lies, at which address it is found.
+
+use std::path::PathBuf;
+
+use crate::parts::Parts;
+
+/// Where what the stack says goes, line by line.
+pub type Say = Box<dyn Fn(&str) + Send>;
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub struct StackOptions {
+    /// Which parts.
+    pub parts: Parts,
+    /// Folder of data, logs, ports and secrets; kept from one start to the next.
+    pub data: PathBuf,
+    /// Port of the gateway, or of what answers in its place where the stack has none; `None` takes a free
+    /// one and keeps it.
+    pub port: Option<u16>,
+    /// Whether the gateway speaks HTTPS.
+    pub is_tls: bool,
+    /// Further settings of the functions.
+    pub settings: Vec<(String, String)>,
+    /// Address that the sentinels post their warnings to; it may be a secret.
+    pub notify_url: Option<String>,
+}

@@ -1,0 +1,151 @@
+//! How long the functions take from the start of their process to their first answer, beside a hello-world
+//! under the same Lambda runtime interface; how large they are, and how much memory they take.
+//!
+//! `cargo run --release --package tests --example cold_start [-- ROUNDS [FOLDER]]`. Each round starts every
+//! function twice: for `/livez`, which needs nothing, and for its most usual request. Figures are medians.
+//! FOLDER is where functions lie that were built otherwise; the hello-world is always the usual one.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+mod launch;
+mod purchase;
+#[path = "../../runtime.rs"]
+mod runtime;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use spillway::{Parts, Stack, StackOptions, build_functions, cargo};
+
+use crate::launch::{Launch, launch};
+use crate::purchase::{Market, Trips};
+use crate::runtime::event;
+
+const ROUNDS: usize = 40;
+
+const FUNCTIONS: [&str; 5] = ["session", "page", "reserve", "confirm", "admin"];
+
+/// A function may take as many times as long as the hello-world, and its round trips.
+const RATIO_MAX: f64 = 1.5;
+
+/// What was measured of one function.
+#[derive(Default)]
+struct Figures {
+    alive: Vec<Duration>,
+    first: Vec<Duration>,
+    trips: Vec<Duration>,
+    peak_kib: Vec<u64>,
+}
+
+impl Figures {
+    fn note(&mut self, alive: &Launch, first: &Launch, trips: Duration) {
+        self.alive.push(alive.elapsed);
+        self.first.push(first.elapsed);
+        self.trips.push(trips);
+        self.peak_kib.push(first.peak_kib);
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let rounds = arguments.next().map_or(Ok(ROUNDS), |rounds| rounds.parse())?;
+    ensure!((1..=1_000).contains(&rounds), "1 to 1000 rounds");
+    let release = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/release"));
+    let functions = arguments.next().map_or_else(|| release.to_owned(), PathBuf::from);
+    build_functions()?;
+    let is_built = cargo()
+        .args(["build", "--release", "--quiet", "--package", "tests", "--example", "hello_world"])
+        .status()?;
+    ensure!(is_built.success(), "hello_world does not build");
+    let hello = release.join("examples/hello_world");
+
+    let data = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/cold-start"));
+    let _ = std::fs::remove_dir_all(&data);
+    let options = StackOptions {
+        parts: Parts::Stores,
+        data,
+        port: None,
+        is_tls: false,
+        settings: Vec::new(),
+        notify_url: None,
+    };
+    let stack = tokio::task::spawn_blocking(|| Stack::start(options, Box::new(|_| {}))).await??;
+    let market = Market::open(stack.running()?, u32::try_from(2 * rounds)?).await?;
+    let settings = market.settings()?;
+
+    let livez = || event("GET", "/livez", &[], "");
+    let (mut greeted, mut hello_peak_kib) = (Vec::new(), Vec::new());
+    let mut figures: [Figures; FUNCTIONS.len()] = Default::default();
+    for round in 0..rounds {
+        let greeting = launch(&hello, &[], livez(), 200).await?;
+        greeted.push(greeting.elapsed);
+        hello_peak_kib.push(greeting.peak_kib);
+        let trips = market.trips(round).await?;
+        let mut held = Value::Null;
+        for (function, figures) in FUNCTIONS.iter().zip(&mut figures) {
+            let (request, status, trips) = match *function {
+                "session" => (market.open_session(), 201, Duration::ZERO),
+                "page" => (market.status(), 200, trips.view),
+                "reserve" => (market.reserve(round)?, 201, trips.reserve),
+                "confirm" => (market.confirm(round, &held)?, 201, trips.confirm),
+                _ => (market.show(), 200, trips.show),
+            };
+            let program = functions.join(function);
+            let alive = launch(&program, &settings, livez(), 200).await?;
+            let first = launch(&program, &settings, request, status).await?;
+            figures.note(&alive, &first, trips);
+            if *function == "reserve" {
+                held = first.response;
+            }
+        }
+    }
+    tokio::task::spawn_blocking(|| drop(stack)).await?;
+
+    let unit = ms(median(&mut greeted));
+    println!("                zipped   memory    start           first request  its round trips  the rest");
+    println!(
+        "hello-world  {:>6} KiB  {:>4.1} MiB  {unit:>5.1} ms",
+        zipped_kib(&hello)?,
+        mib(median(&mut hello_peak_kib))
+    );
+    for (function, figures) in FUNCTIONS.iter().zip(&mut figures) {
+        let (alive, first) = (ms(median(&mut figures.alive)), ms(median(&mut figures.first)));
+        let trips = ms(median(&mut figures.trips));
+        let rest = first - trips;
+        println!(
+            "{function:<11}  {:>6} KiB  {:>4.1} MiB  {alive:>5.1} ms {:>5.2}x  {first:>9.1} ms  {trips:>12.1} ms  {rest:>5.1} ms {:>5.2}x{}",
+            zipped_kib(&functions.join(function))?,
+            mib(median(&mut figures.peak_kib)),
+            alive / unit,
+            rest / unit,
+            if rest / unit > RATIO_MAX { "  too long" } else { "" }
+        );
+    }
+    println!("medians of {rounds}; x is times hello-world, of which {RATIO_MAX} are the limit");
+    Ok(())
+}
+
+fn median<T: Ord + Copy>(values: &mut [T]) -> T {
+    values.sort_unstable();
+    values[values.len() / 2]
+}
+
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn mib(kib: u64) -> f64 {
+    kib as f64 / 1_024.0
+}
+
+/// The size in a zip archive: what Lambda loads.
+fn zipped_kib(program: &Path) -> Result<usize> {
+    let output = Command::new("gzip").args(["-9", "-c"]).arg(program).output().context("cannot run gzip")?;
+    ensure!(output.status.success(), "gzip cannot read {}", program.display());
+    Ok(output.stdout.len() / 1_024)
+}

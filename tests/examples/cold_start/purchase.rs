@@ -1,0 +1,158 @@
+//! What the functions are asked in their first request, and the same asked from here: in a process that has
+//! long started, but over new connections, so that what remains of the first is the start's own.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use data_encoding::BASE64;
+use jiff::{SignedDuration, Timestamp};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use ledger::{ConfirmOutcome, Ledger};
+use sale::{
+    Deadline, Definition, IdSecret, IdempotencyKey, RateLimit, ReservationId, ReserveOutcome, ReserveRequest,
+    SaleId, Shopper, ShopperKind, Sku, SkuDefinition, Stock,
+};
+use sentinel::Client;
+use serde_json::{Value, json};
+use spillway::{ExtraFunction, Merchant, OPERATOR, Running};
+
+use crate::runtime::event;
+
+const DEADLINE: Duration = Duration::from_secs(4);
+
+/// A sale of which each round buys two units.
+pub(crate) struct Market {
+    running: Running,
+    sale: SaleId,
+    ids: IdSecret,
+}
+
+/// Times of the round trips of one round.
+#[derive(Debug)]
+pub(crate) struct Trips {
+    pub(crate) view: Duration,
+    pub(crate) reserve: Duration,
+    pub(crate) confirm: Duration,
+    pub(crate) show: Duration,
+}
+
+impl Market {
+    pub(crate) async fn open(running: Running, stock: u32) -> Result<Self> {
+        let admin = ExtraFunction::start(&running, "admin", &[])?;
+        let sale = SaleId::parse("cold-start")?;
+        let at_admin = Running { url: admin.origin.clone(), ..running.clone() };
+        Merchant::new(&at_admin)?.define(&sale, &definition(stock)?).await?;
+        let ids = IdSecret::new(&BASE64.decode(running.id_secret.as_bytes())?)?;
+        Ok(Self { running, sale, ids })
+    }
+
+    /// The settings of every function here.
+    pub(crate) fn settings(&self) -> Result<Vec<(String, String)>> {
+        let text = std::fs::read_to_string(&self.running.functions_env)?;
+        let setting = |line: &str| {
+            let (name, value) = line.split_once('=')?;
+            Some((name.to_owned(), value.trim_matches('"').to_owned()))
+        };
+        text.lines().map(|line| setting(line).with_context(|| format!("not a setting: {line}"))).collect()
+    }
+
+    pub(crate) fn open_session(&self) -> Value {
+        event("POST", "/sessions", &[("origin", &self.running.url)], "")
+    }
+
+    pub(crate) fn status(&self) -> Value {
+        event("GET", &format!("/sales/{}/status", self.sale), &[], "")
+    }
+
+    pub(crate) fn show(&self) -> Value {
+        let token = format!("Bearer {}", self.running.admin_token);
+        event("GET", &format!("/admin/sales/{}", self.sale), &[("authorization", &token)], "")
+    }
+
+    pub(crate) fn reserve(&self, round: usize) -> Result<Value> {
+        let token = self.token(round)?;
+        let headers = [
+            ("authorization", token.as_str()),
+            ("idempotency-key", "\"first\""),
+            ("content-type", "application/json"),
+        ];
+        let wish = json!({ "sku": "unit", "quantity": 1 }).to_string();
+        Ok(event("POST", &format!("/sales/{}/reservations", self.sale), &headers, &wish))
+    }
+
+    /// The confirm of what [`Self::reserve`] was answered with.
+    pub(crate) fn confirm(&self, round: usize, held: &Value) -> Result<Value> {
+        let held: Value = serde_json::from_str(held["body"].as_str().context("no body")?)?;
+        let id = held["id"].as_str().context("no id")?;
+        let path = format!("/sales/{}/reservations/{id}/order", self.sale);
+        Ok(event("POST", &path, &[("authorization", &self.token(round)?)], ""))
+    }
+
+    /// The same from here.
+    pub(crate) async fn trips(&self, round: usize) -> Result<Trips> {
+        let began = Instant::now();
+        self.stock()?.view(&self.sale, Deadline::after(DEADLINE)).await?;
+        let view = began.elapsed();
+
+        let subject = format!("here-{round}");
+        let shopper =
+            Shopper { id: self.ids.shopper(ShopperKind::Account, &subject), kind: ShopperKind::Account };
+        let id = self.ids.reservation(&self.sale, &shopper.id, &IdempotencyKey::parse("\"first\"")?);
+        let began = Instant::now();
+        self.hold(id.clone(), shopper.clone()).await?;
+        let reserve = began.elapsed();
+
+        let began = Instant::now();
+        let (stock, deadline) = (self.stock()?, Deadline::after(DEADLINE));
+        let confirmed = self.ledger().confirm(&stock, &self.sale, &id, &shopper.id, deadline).await?;
+        let confirm = began.elapsed();
+        ensure!(matches!(confirmed, ConfirmOutcome::Confirmed(_)), "{confirmed:?}");
+
+        let began = Instant::now();
+        self.ledger().sale(&self.sale, Deadline::after(DEADLINE)).await?.context("no sale")?;
+        Ok(Trips { view, reserve, confirm, show: began.elapsed() })
+    }
+
+    async fn hold(&self, id: ReservationId, shopper: Shopper) -> Result<()> {
+        let rate_limit = RateLimit { quota: 10, window: Duration::from_secs(10) };
+        let (sale, sku) = (self.sale.clone(), Sku::parse("unit")?);
+        let request = ReserveRequest { id, sale, sku, quantity: 1, shopper, rate_limit };
+        let outcome = self.stock()?.reserve(&request, Deadline::after(DEADLINE)).await?.outcome;
+        ensure!(matches!(outcome, ReserveOutcome::Held(_)), "{outcome:?}");
+        Ok(())
+    }
+
+    fn stock(&self) -> Result<Stock> {
+        Ok(Stock::new(Client::new(self.running.connection(OPERATOR)?)?, Duration::from_millis(500)))
+    }
+
+    fn ledger(&self) -> Ledger {
+        Ledger::of_emulator(&self.running.dynamodb_url).with_table(self.running.ledger_table.clone())
+    }
+
+    fn token(&self, round: usize) -> Result<String> {
+        let claims = json!({ "sub": format!("there-{round}"), "exp": Timestamp::now().as_second() + 600 });
+        let key = EncodingKey::from_base64_secret(&self.running.shopper_secret)?;
+        Ok(format!("Bearer {}", jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key)?))
+    }
+}
+
+fn definition(stock: u32) -> Result<Definition> {
+    let now = Timestamp::now();
+    Ok(Definition {
+        title: "A cold start".to_owned(),
+        description: String::new(),
+        currency: "EUR".to_owned(),
+        opens_at: Some(now),
+        closes_at: now + SignedDuration::from_hours(1),
+        hold_seconds: 600,
+        limit_per_shopper: 1,
+        shoppers: vec![ShopperKind::Account],
+        skus: vec![SkuDefinition {
+            sku: Sku::parse("unit")?,
+            title: "Unit".to_owned(),
+            price_minor: 1,
+            stock,
+        }],
+    })
+}
