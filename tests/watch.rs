@@ -146,14 +146,15 @@ async fn every_function_answers_under_cargo_lambda_watch_where_its_routes_say_an
     for unknown in ["/", "/sales", "/orders/nobody/more", "/admin"] {
         assert_eq!(send(shop.request(Method::GET, unknown)).await.status, 404, "{unknown}");
     }
+    let connections = || watch.log().matches("\"connected\"").count();
+    let before = connections();
     for scheduled in ["sweep", "monitor"] {
         let path = format!("/2015-03-31/functions/{scheduled}/invocations");
         // It works for most of a minute; nobody waits for its end here.
         tokio::spawn(shop.request(Method::POST, &path).json(&json!({})).send());
     }
-    // The first connections of page, reserve, confirm, admin, and of these two.
-    let connected = async || (watch.log().matches("\"connected\"").count() >= 6).then_some(());
-    eventually("that the scheduled functions work", connected).await;
+    let both_work = async || (connections() == before + 2).then_some(());
+    eventually("that the scheduled functions work", both_work).await;
     let status = watch.interrupt().await;
     assert!(status.success(), "{status}: {}", watch.log());
     #[cfg(target_os = "linux")]

@@ -26,10 +26,10 @@ pub(crate) struct App {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    let ledger = Ledger::from_environment();
     edge::serve("admin", |settings| {
         let (stock, merchant, table) = (settings.stock(), settings.merchant(), settings.ledger_table());
-        let app =
-            App { stock: stock?, merchant: merchant?, ledger: Ledger::from_environment().with_table(table?) };
+        let app = App { stock: stock?, merchant: merchant?, ledger: ledger.with_table(table?) };
         Some(routes(Arc::new(app)))
     })
     .await

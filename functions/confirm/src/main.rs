@@ -23,10 +23,10 @@ struct App {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    let ledger = Ledger::from_environment();
     edge::serve("confirm", |settings| {
         let (stock, shoppers, table) = (settings.stock(), settings.shoppers(), settings.ledger_table());
-        let app =
-            App { stock: stock?, shoppers: shoppers?, ledger: Ledger::from_environment().with_table(table?) };
+        let app = App { stock: stock?, shoppers: shoppers?, ledger: ledger.with_table(table?) };
         let routes = Router::new()
             .route("/sales/{sale}/reservations/{id}/order", post(confirm))
             .route("/orders/{id}", get(find));

@@ -23,13 +23,11 @@ const SHIFT: Duration = Duration::from_secs(50);
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    let ledger = Ledger::from_environment();
     Box::pin(edge::serve_schedule("sweep", |settings| {
         let (stock, table) = (settings.stock(), settings.ledger_table());
-        let sweep = Arc::new(Sweep {
-            stock: stock?,
-            ledger: Ledger::from_environment().with_table(table?),
-            steps: AtomicUsize::new(0),
-        });
+        let sweep =
+            Arc::new(Sweep { stock: stock?, ledger: ledger.with_table(table?), steps: AtomicUsize::new(0) });
         Some(move || shift(sweep.clone()))
     }))
     .await

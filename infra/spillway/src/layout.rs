@@ -24,12 +24,12 @@ pub(crate) fn default_data() -> PathBuf {
     checkout().join("target/spillway")
 }
 
-/// Where the functions were built: beside this program, or one folder above for a test.
+/// Where the functions were built: beside this program, or one folder above for a test or an example.
 pub(crate) fn binaries() -> Result<PathBuf> {
     let program = std::env::current_exe().context("cannot tell where this program lies")?;
     let folder = program.parent().context("this program lies in no folder")?;
-    let is_test = folder.file_name().is_some_and(|name| name == "deps");
-    Ok(if is_test { folder.parent().unwrap_or(folder) } else { folder }.to_owned())
+    let is_below = folder.file_name().is_some_and(|name| name == "deps" || name == "examples");
+    Ok(if is_below { folder.parent().unwrap_or(folder) } else { folder }.to_owned())
 }
 
 /// The text of a file under `infra/`.

@@ -1,7 +1,7 @@
 //! The handle on the table, and how a call to it can fail.
 //!
-//! The client of the AWS SDK is made by the first call that needs it: reading its configuration and the
-//! system's certificates takes longer than all the rest of a function's start.
+//! Nobody waits for the client of the AWS SDK but the first call that needs it: to read its configuration and
+//! the system's certificates takes as long as all the rest of a function's start.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -101,10 +101,15 @@ where
 
 impl Ledger {
     /// A handle on the table `spillway`; endpoint, region and credentials come from the standard AWS
-    /// variables, which are read when they are first needed.
+    /// variables. They are read beside whatever the caller goes on with, which must be on a Tokio runtime.
     #[must_use]
     pub fn from_environment() -> Self {
-        Self { client: Arc::default(), table: "spillway".to_owned() }
+        let client = Arc::<OnceCell<Client>>::default();
+        let made = client.clone();
+        tokio::spawn(async move {
+            made.get_or_init(client_of_environment).await;
+        });
+        Self { client, table: "spillway".to_owned() }
     }
 
     /// A handle on the table `spillway` of an emulator, which takes any credentials.
@@ -128,7 +133,7 @@ impl Ledger {
         Self { client: self.client.clone(), table }
     }
 
-    /// The client, made now where this is the first call. Where there is no time for that, the next call makes it.
+    /// The client, as soon as it is made.
     pub(crate) async fn client(&self, deadline: Deadline) -> Result<&Client, LedgerError> {
         let made = self.client.get_or_init(client_of_environment);
         tokio::time::timeout(deadline.remaining(), made).await.map_err(|_| LedgerError::Refused {

@@ -99,7 +99,7 @@ impl Market {
             Shopper { id: self.ids.shopper(ShopperKind::Account, &subject), kind: ShopperKind::Account };
         let id = self.ids.reservation(&self.sale, &shopper.id, &IdempotencyKey::parse("\"first\"")?);
         let began = Instant::now();
-        self.hold(id.clone(), shopper.clone()).await?;
+        self.hold(id, shopper).await?;
         let reserve = began.elapsed();
 
         let began = Instant::now();
