@@ -28,14 +28,27 @@ pub(crate) fn stores(name: &str) -> Stack {
     start(name, Parts::Stores, None)
 }
 
+/// The same with what an earlier one has left.
+pub(crate) fn stores_again(name: &str) -> Stack {
+    start_in(folder(name), Parts::Stores, None)
+}
+
 /// One whose sentinels post their warnings to this address.
 pub(crate) fn private_with_notify(name: &str, url: String) -> Stack {
     start(name, Parts::All, Some(url))
 }
 
+fn folder(name: &str) -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tests")).join(name)
+}
+
 fn start(name: &str, parts: Parts, notify_url: Option<String>) -> Stack {
-    let data = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tests")).join(name);
+    let data = folder(name);
     let _ = std::fs::remove_dir_all(&data);
+    start_in(data, parts, notify_url)
+}
+
+fn start_in(data: PathBuf, parts: Parts, notify_url: Option<String>) -> Stack {
     // Most tests ask more often in ten seconds than a shopper may; the limit has tests of its own.
     let settings = vec![("RATE_LIMIT_QUOTA".to_owned(), "1000".to_owned())];
     let options = StackOptions { parts, data, port: None, is_tls: false, settings, notify_url };
