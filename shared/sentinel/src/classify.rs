@@ -57,3 +57,8 @@ fn rejected(code: String, detail: String, remedy: Remedy) -> Failure {
 pub(crate) fn ambiguous(cause: impl ToString) -> Failure {
     Failure { error: Error::Ambiguous(cause.to_string()), remedy: Remedy::Reconnect }
 }
+
+/// It was sent, and nothing came back, which says nothing of the connection.
+pub(crate) fn unanswered(cause: &str) -> Failure {
+    Failure { remedy: Remedy::Connect, ..ambiguous(cause) }
+}

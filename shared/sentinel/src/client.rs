@@ -26,8 +26,7 @@ use crate::{Deadline, Error, Value};
 /// comes well within the response timeout, even where each waits for a replica in turn.
 const IN_FLIGHT_MAX: usize = 128;
 
-/// A connection that was confirmed so shortly ago is not doubted again. Twice as long
-/// for each doubt in a row.
+/// A connection that was confirmed so shortly ago is not doubted again. Twice as long for each doubt in a row.
 const DOUBT_PAUSE: Duration = Duration::from_millis(200);
 
 /// A connection to the master behind the sentinels. Cheap to clone; clones share it.
@@ -278,6 +277,10 @@ impl Client {
             if !is_replaced && session.probe(deadline.sooner(self.0.config.timings.probe)).await {
                 session.confirm();
                 return Ok(session);
+            }
+            // That nobody answered a caller without time is no reason to leave.
+            if deadline.is_over() {
+                return Err(Error::DeadlineExceeded.into());
             }
         }
         let generation = self.0.attempts.fetch_add(1, Ordering::AcqRel) + 1;

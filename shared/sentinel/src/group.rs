@@ -16,7 +16,7 @@ use redis::{Cmd, Value};
 use tokio::sync::oneshot;
 
 use crate::call::Durability;
-use crate::classify::{Failure, Remedy, ambiguous};
+use crate::classify::{Failure, Remedy, ambiguous, unanswered};
 use crate::session::Session;
 use crate::{Deadline, Error};
 
@@ -83,12 +83,11 @@ impl Group {
             Err((ticket, turn)) => match deadline.bound(turn).await {
                 Some(Ok(Turn::Answered(answer))) => return answer,
                 Some(Ok(Turn::Lead(leadership))) => leadership,
-                // Neither says anything of the connection.
-                Some(Err(_)) => return Err(sent_by_another("the caller that sent it was dropped")),
+                Some(Err(_)) => return Err(unanswered("the caller that sent it was dropped")),
                 None if self.withdraw(ticket) => {
                     return Err(Failure { error: Error::DeadlineExceeded, remedy: Remedy::Connect });
                 }
-                None => return Err(sent_by_another("no answer in time")),
+                None => return Err(unanswered("no answer in time")),
             },
         };
         if deadline.remaining() < acknowledgement.durability().attempt_min() {
@@ -168,11 +167,6 @@ impl Drop for Leadership {
             drop(next.send(Turn::Lead(Self(self.0.clone()))));
         }
     }
-}
-
-/// Sent, and what became of it is not known.
-fn sent_by_another(cause: &str) -> Failure {
-    Failure { remedy: Remedy::Connect, ..ambiguous(cause) }
 }
 
 /// Sends a batch, whose first call is the leader's own, and tells each caller its answer.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use redis::Cmd;
 
-use crate::classify::{Failure, Remedy, ambiguous, classify};
+use crate::classify::{Failure, classify, unanswered};
 use crate::config::Config;
 use crate::discovery::Found;
 use crate::endpoint::Endpoint;
@@ -169,7 +169,7 @@ impl Session {
                 if began.elapsed() >= self.response / 2 {
                     self.doubt();
                 }
-                Err(Failure { remedy: Remedy::Connect, ..ambiguous("no answer in time") })
+                Err(unanswered("no answer in time"))
             }
         }
     }

@@ -1,9 +1,12 @@
 //! The sentinels go away while the master serves.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use sentinel::testkit::{Answer, Cluster, FakeServer, History, Member, Outcome, Plan, as_master};
-use sentinel::{Client, Idempotency};
+use sentinel::testkit::{
+    Answer, Cluster, FakeServer, History, Knowledge, Member, Outcome, Plan, as_master, as_sentinel,
+};
+use sentinel::{Client, Config, Idempotency};
 
 use crate::calls::{call, client_of, cluster, connected, fake_master, idempotent, ms, one};
 
@@ -104,4 +107,38 @@ async fn a_master_without_replicas_is_left_for_the_one_that_the_sentinels_name()
     }
     one(&client, call(Idempotency::Idempotent, ms(2_000))).await.unwrap();
     assert_eq!(client.status().master, Some(new.endpoint()));
+}
+
+/// Case 4, with sentinels that are silent and a caller who has no time to wait for them.
+#[tokio::test]
+async fn a_caller_without_time_does_not_lose_the_connection_for_those_who_have_some() {
+    let is_late = Arc::new(AtomicBool::new(false));
+    let late = is_late.clone();
+    let master = FakeServer::start(move |words| {
+        let is_due = words[0] == "ROLE" && late.swap(false, Ordering::SeqCst);
+        if is_due { Answer::After(ms(150), Box::new(as_master(words))) } else { as_master(words) }
+    })
+    .await
+    .unwrap();
+    let known = Knowledge { master: Some(master.endpoint()), config_epoch: 1, others: Vec::new() };
+    let is_silent = Arc::new(AtomicBool::new(false));
+    let silent = is_silent.clone();
+    let sentinel = FakeServer::start(move |words| {
+        if silent.load(Ordering::SeqCst) { Answer::Silence } else { as_sentinel(&known, words) }
+    })
+    .await
+    .unwrap();
+    let mut config = Config::new(vec![sentinel.endpoint()], "spillway");
+    config.timings.idle_before_probe = ms(10);
+    let client = Client::new(config).unwrap();
+    one(&client, call(Idempotency::Idempotent, ms(2_000))).await.unwrap();
+    for flag in [&is_late, &is_silent] {
+        flag.store(true, Ordering::SeqCst);
+    }
+    tokio::time::sleep(ms(20)).await;
+    // The probe takes half of this, and the sentinel would take more than the other half.
+    one(&client, call(Idempotency::Idempotent, ms(200))).await.unwrap_err();
+    assert!(!is_late.load(Ordering::SeqCst), "the connection was doubted");
+    one(&client, call(Idempotency::Idempotent, ms(2_000))).await.unwrap();
+    assert_eq!((master.connections(), client.status().generation), (1, 1));
 }
