@@ -37,6 +37,11 @@ pub(crate) fn idempotent() -> Plan {
     Plan { idempotency: Idempotency::Idempotent, ..Plan::default() }
 }
 
+/// For whoever counts acknowledgements: on a busy host a replica may take its time.
+pub(crate) fn patient() -> Plan {
+    Plan { durability: Durability::Replicas { count: 1, timeout: ms(190) }, ..Plan::default() }
+}
+
 /// A call that only the master answers.
 pub(crate) fn call(idempotency: Idempotency, timeout: Duration) -> Call {
     Call { deadline: within(timeout), idempotency, durability: Durability::Master }

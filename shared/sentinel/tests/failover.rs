@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sentinel::testkit::{History, Member, Outcome, Plan, Return};
 use sentinel::{Client, Idempotency};
 
-use crate::calls::{call, cluster, connected, eventually, idempotent, ms, one, within};
+use crate::calls::{call, cluster, connected, eventually, idempotent, ms, one, patient, within};
 
 /// More than this after its deadline, and a call was not bounded by it; less is a busy host.
 const LATE: Duration = Duration::from_millis(500);
@@ -142,7 +142,7 @@ async fn the_time_a_new_master_has_no_replica_is_not_seen_by_a_caller() {
     let cluster = cluster().await;
     let (master, client) = connected(&cluster).await;
     let history = History::new();
-    history.write(&client, Plan::default()).await.unwrap();
+    history.write(&client, patient()).await.unwrap();
     cluster.kill(Member::Node(master)).unwrap();
     // The first call finds the connection dead and sends nothing, so it is not in doubt.
     eventually("the end of the connection", async || {
@@ -152,6 +152,7 @@ async fn the_time_a_new_master_has_no_replica_is_not_seen_by_a_caller() {
             .filter(|_| client.status().master.is_none())
     })
     .await;
-    history.write(&client, Plan { timeout: ms(15_000), ..Plan::default() }).await.unwrap();
-    history.check(&cluster).await.unwrap();
+    history.write(&client, Plan { timeout: ms(15_000), ..patient() }).await.unwrap();
+    let tally = history.check(&cluster).await.unwrap();
+    assert_eq!(tally.count(Outcome::Acknowledged), 2, "{tally:?}");
 }

@@ -1,9 +1,9 @@
 //! The test kit itself.
 
-use std::time::Duration;
-
+use sentinel::Client;
 use sentinel::testkit::{Cluster, ClusterOptions, History, Member, Outcome, Plan, Violation};
-use sentinel::{Client, Durability};
+
+use crate::calls::patient;
 
 #[tokio::test]
 async fn a_cluster_starts_settled_and_undisturbed_writes_are_all_made() {
@@ -24,10 +24,8 @@ async fn a_history_tells_a_lost_write_and_one_that_ran_twice() {
     let cluster = Cluster::start(ClusterOptions::default()).await.unwrap();
     let client = Client::new(cluster.config()).unwrap();
     let history = History::new();
-    // On a busy host a replica may take its time.
-    let durability = Durability::Replicas { count: 1, timeout: Duration::from_millis(190) };
     for _ in 0..3 {
-        history.write(&client, Plan { durability, ..Plan::default() }).await.unwrap();
+        history.write(&client, patient()).await.unwrap();
     }
     let master = Member::Node(cluster.master().await.unwrap());
     cluster.command(master, &["HINCRBY", "sentinel:history", "1", "1"]).await.unwrap();

@@ -5,10 +5,10 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use sentinel::testkit::{Cluster, History, Member, Plan, Proxy};
+use sentinel::testkit::{Cluster, History, Member, Outcome, Plan, Proxy};
 use sentinel::{Client, Config};
 
-use crate::calls::{cluster, config_naming, ms};
+use crate::calls::{cluster, config_naming, ms, patient};
 
 const ROLE: &str = "client-of=";
 
@@ -136,12 +136,13 @@ async fn a_peer_that_went_away_without_a_word_costs_a_probe_and_no_call() {
     let timings = config.timings;
     let client = Client::new(config).unwrap();
     let history = History::new();
-    history.write(&client, Plan::default()).await.unwrap();
+    history.write(&client, patient()).await.unwrap();
     door.mute_present();
     tokio::time::sleep(timings.idle_before_probe).await;
     let begun_at = Instant::now();
-    history.write(&client, Plan::default()).await.unwrap();
+    history.write(&client, patient()).await.unwrap();
     assert!(begun_at.elapsed() < timings.probe + timings.response, "{:?}", begun_at.elapsed());
     assert_eq!((door.connections(), client.status().generation), (2, 2));
-    history.check(&cluster).await.unwrap();
+    let tally = history.check(&cluster).await.unwrap();
+    assert_eq!(tally.count(Outcome::Acknowledged), 2);
 }
