@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use crate::Problem;
 use crate::provider::{Provider, Wanted};
+use crate::provider_keys::ALGORITHMS;
 use crate::signing::TOKEN_BYTES_MAX;
 
 const SUBJECT_BYTES_MAX: usize = 256;
@@ -30,7 +31,8 @@ struct Claims {
 #[derive(Clone)]
 pub(crate) struct Bearer {
     keys: Keys,
-    expected: Expected,
+    /// What must hold of a token, for each algorithm that a key may have.
+    validations: Vec<Validation>,
 }
 
 /// What a token must say of itself.
@@ -40,6 +42,28 @@ pub(crate) struct Expected {
     pub(crate) audience: Option<String>,
 }
 
+impl Expected {
+    fn validation(&self, algorithm: Algorithm, leeway_seconds: u64) -> Validation {
+        let mut validation = Validation::new(algorithm);
+        validation.leeway = leeway_seconds;
+        validation.validate_nbf = true;
+        let mut required = vec!["exp", "sub"];
+        if let Some(issuer) = &self.issuer {
+            validation.set_issuer(&[issuer]);
+            required.push("iss");
+        }
+        match &self.audience {
+            Some(audience) => {
+                validation.set_audience(&[audience]);
+                required.push("aud");
+            }
+            None => validation.validate_aud = false,
+        }
+        validation.set_required_spec_claims(&required);
+        validation
+    }
+}
+
 #[derive(Clone)]
 enum Keys {
     Secret(DecodingKey),
@@ -47,12 +71,14 @@ enum Keys {
 }
 
 impl Bearer {
-    pub(crate) fn of_secret(secret: &[u8], expected: Expected) -> Self {
-        Self { keys: Keys::Secret(DecodingKey::from_secret(secret)), expected }
+    pub(crate) fn of_secret(secret: &[u8], expected: &Expected) -> Self {
+        let validations = vec![expected.validation(Algorithm::HS256, 0)];
+        Self { keys: Keys::Secret(DecodingKey::from_secret(secret)), validations }
     }
 
-    pub(crate) fn of_provider(provider: Arc<Provider>, expected: Expected) -> Self {
-        Self { keys: Keys::Provider(provider), expected }
+    pub(crate) fn of_provider(provider: Arc<Provider>, expected: &Expected) -> Self {
+        let validation = |algorithm| expected.validation(algorithm, LEEWAY_SECONDS);
+        Self { keys: Keys::Provider(provider), validations: ALGORITHMS.map(validation).to_vec() }
     }
 
     /// The subject of the request's token; `None` where there is no bearer token.
@@ -66,12 +92,11 @@ impl Bearer {
             return Err(Problem::unauthenticated("The token is longer than 4096 bytes."));
         }
         let claims = match &self.keys {
-            Keys::Secret(key) => self.claims(token, key, Algorithm::HS256, 0)?,
+            Keys::Secret(key) => self.claims(token, key, Algorithm::HS256)?,
             Keys::Provider(provider) => {
-                let invalid = || Problem::unauthenticated("The token is not valid. Sign in again.");
                 let id = decode_header(token).ok().and_then(|header| header.kid).ok_or_else(invalid)?;
                 match provider.key(&id, deadline).await {
-                    Wanted::Found(key) => self.claims(token, &key.decoding, key.algorithm, LEEWAY_SECONDS)?,
+                    Wanted::Found(key) => self.claims(token, &key.decoding, key.algorithm)?,
                     Wanted::Unknown => return Err(invalid()),
                     Wanted::Undecided => return Err(Problem::identity_unavailable()),
                 }
@@ -84,40 +109,23 @@ impl Bearer {
         }
     }
 
-    fn claims(
-        &self,
-        token: &str,
-        key: &DecodingKey,
-        algorithm: Algorithm,
-        leeway_seconds: u64,
-    ) -> Result<Claims, Problem> {
-        let mut validation = Validation::new(algorithm);
-        validation.leeway = leeway_seconds;
-        validation.validate_nbf = true;
-        let mut required = vec!["exp", "sub"];
-        if let Some(issuer) = &self.expected.issuer {
-            validation.set_issuer(&[issuer]);
-            required.push("iss");
-        }
-        match &self.expected.audience {
-            Some(audience) => {
-                validation.set_audience(&[audience]);
-                required.push("aud");
-            }
-            None => validation.validate_aud = false,
-        }
-        validation.set_required_spec_claims(&required);
-        let decoded = decode::<Claims>(token, key, &validation).map_err(|error| {
+    fn claims(&self, token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<Claims, Problem> {
+        let validation = self.validations.iter().find(|validation| validation.algorithms == [algorithm]);
+        let decoded = decode::<Claims>(token, key, validation.ok_or_else(invalid)?).map_err(|error| {
             Problem::unauthenticated(match error.kind() {
                 ErrorKind::ExpiredSignature => "The token's time is over. Sign in again.",
                 ErrorKind::ImmatureSignature => "The token is not valid yet.",
                 ErrorKind::InvalidIssuer | ErrorKind::InvalidAudience => "The token is for somebody else.",
                 ErrorKind::MissingRequiredClaim(_) => "The token lacks a claim that it must have.",
-                _ => "The token is not valid. Sign in again.",
+                _ => return invalid(),
             })
         })?;
         Ok(decoded.claims)
     }
+}
+
+fn invalid() -> Problem {
+    Problem::unauthenticated("The token is not valid. Sign in again.")
 }
 
 /// The token of `Authorization: Bearer …`.
@@ -143,7 +151,7 @@ mod tests {
     async fn subject_for(expected: Expected, token: &str) -> Result<Option<String>, &'static str> {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
-        let bearer = Bearer::of_secret(&[1; 64], expected);
+        let bearer = Bearer::of_secret(&[1; 64], &expected);
         let deadline = Deadline::after(std::time::Duration::from_secs(1));
         bearer.subject(&headers, deadline).await.map_err(|problem| problem.slug())
     }

@@ -27,7 +27,7 @@ impl Settings {
         let expected =
             Expected { issuer: text(self, SHOPPER_ISSUER), audience: text(self, SHOPPER_AUDIENCE) };
         let Some(url) = text(self, SHOPPER_JWKS_URL) else {
-            return self.secret(SHOPPER_SECRET).map(|secret| Bearer::of_secret(&secret, expected));
+            return self.secret(SHOPPER_SECRET).map(|secret| Bearer::of_secret(&secret, &expected));
         };
         if self.variables.contains_key(SHOPPER_SECRET) {
             self.fault::<()>(SHOPPER_SECRET, "is there, although SHOPPER_JWKS_URL is");
@@ -38,6 +38,6 @@ impl Settings {
         };
         required.into_iter().collect::<Option<Vec<_>>>()?;
         let provider = self.kept.provider.get_or_insert_with(|| Arc::new(Provider::new(address))).clone();
-        Some(Bearer::of_provider(provider, expected))
+        Some(Bearer::of_provider(provider, &expected))
     }
 }
