@@ -1,10 +1,10 @@
 //! What happens to a sale when Redis dies, or forgets.
 
 use reqwest::Method;
-use spillway::{Part, Parts, Plan, Running, Rush, Signal, Spacing, Stack, StackOptions, signal};
+use spillway::{Part, Plan, Running, Rush, Signal, Spacing, Stack, StackOptions, signal};
 
 use crate::shop::{open_sale_in, send, units};
-use crate::system::{command, eventually, private, redis};
+use crate::system::{command, empty_folder, eventually, private, redis};
 
 /// The process that is master now.
 pub(crate) fn master(running: &Running) -> Part {
@@ -157,17 +157,8 @@ async fn a_function_that_dies_is_started_again_and_nothing_is_lost() {
 fn a_port_in_use_is_said_in_one_sentence() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let data: std::path::PathBuf = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tests/port").into();
-    // Ports that an earlier run has kept may be another test's by now.
-    let _ = std::fs::remove_dir_all(&data);
-    let options = StackOptions {
-        parts: Parts::All,
-        data,
-        port: Some(port),
-        is_tls: false,
-        settings: Vec::new(),
-        notify_url: None,
-    };
+    // Ports that an earlier run has kept may be another test's by now: the folder is empty.
+    let options = StackOptions { port: Some(port), ..StackOptions::all_in(empty_folder("port")) };
     let Err(error) = Stack::start(options, Box::new(|_| {})) else { panic!("the port is taken") };
     let expected = format!("port {port}, which the gateway needs, is in use by another process");
     assert_eq!(error.to_string(), expected);

@@ -2,15 +2,13 @@
 //! machine.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use reqwest::Method;
-use spillway::{Running, any_free_port};
+use spillway::{Running, any_free_port, certify};
 
 use crate::shop::{open_sale_in, send, units};
-use crate::system::{eventually, shared};
+use crate::system::{empty_folder, eventually, shared};
 use crate::tidy::files;
 
 /// What the files say of the hosts of an example.
@@ -28,11 +26,8 @@ impl Gateway {
     /// Starts it when the text of each file has been through this, and returns when it answers.
     async fn start(name: &str, change: impl Fn(String) -> String) -> Self {
         let mut running = shared();
-        let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tests")).join(name);
-        let _ = std::fs::remove_dir_all(&folder);
-        std::fs::create_dir_all(&folder).unwrap();
-        let folder = folder.canonicalize().unwrap();
-        certify(&folder);
+        let folder = empty_folder(name);
+        certify(&folder).unwrap();
         let (port, other_port) = (any_free_port().unwrap(), any_free_port().unwrap());
         for path in files("infra/nginx", "conf") {
             let text = change(crate::tidy::read(&path))
@@ -69,22 +64,6 @@ impl Drop for Gateway {
     fn drop(&mut self) {
         spillway::signal(self.child.id(), spillway::Signal::TERM);
         let _ = self.child.wait();
-    }
-}
-
-fn certify(folder: &Path) {
-    let mut authority = CertificateParams::default();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let names = vec!["localhost".to_owned()];
-    let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &authority).unwrap();
-    for (file, text) in [
-        ("ca.pem", authority.pem()),
-        ("certificate.pem", certificate.pem()),
-        ("key.pem", key.serialize_pem()),
-    ] {
-        std::fs::write(folder.join(file), text).unwrap();
     }
 }
 

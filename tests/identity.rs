@@ -6,9 +6,10 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reqwest::{Method, RequestBuilder};
 use sale::{Definition, ShopperKind};
 use serde_json::json;
-use spillway::{Parts, Stack, StackOptions};
+use spillway::{Stack, StackOptions};
 
 use crate::shop::{Shop, Shopper, open_sale, open_sale_in, send, token, units};
+use crate::system::empty_folder;
 
 /// Tokens that must not open anything.
 fn bad_tokens(shop: &Shop) -> Vec<(&'static str, String)> {
@@ -108,16 +109,7 @@ async fn a_guest_buys_with_the_cookie_of_a_session_and_from_the_site_s_own_pages
 
 #[tokio::test]
 async fn over_tls_the_guest_s_cookie_is_bound_to_the_host_and_buys() {
-    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tests/tls").into();
-    let _ = std::fs::remove_dir_all(&data);
-    let options = StackOptions {
-        parts: Parts::All,
-        data,
-        port: None,
-        is_tls: true,
-        settings: Vec::new(),
-        notify_url: None,
-    };
+    let options = StackOptions { is_tls: true, ..StackOptions::all_in(empty_folder("tls")) };
     let stack = Stack::start(options, Box::new(|_| {})).unwrap();
     let shop = open_sale_in(stack.running().unwrap(), units(5)).await;
     assert!(shop.running.url.starts_with("https://"));

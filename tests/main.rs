@@ -14,6 +14,7 @@ mod crash;
 mod doors;
 mod expiry;
 mod failover;
+mod fake_aws;
 mod gateway;
 mod group;
 mod history;

@@ -5,15 +5,17 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::fake_aws::fake_aws;
 use crate::nodes::{Nodes, PASSWORD};
-use crate::system::eventually;
+use crate::system::{empty_folder, eventually};
 use crate::tidy::read;
 
 /// The secrets of a stack, each a file, and an `aws` that reads and writes them.
-struct Vault(PathBuf);
-
-/// Where the scripts find everything but `aws`.
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin";
+struct Vault {
+    secrets: PathBuf,
+    /// On which the scripts find that `aws`.
+    search_path: String,
+}
 
 /// Of the command's options it knows those that the scripts use. A stage that is not the present one is a file
 /// whose name ends in it.
@@ -39,11 +41,7 @@ esac
 impl Vault {
     /// One with a password for every user and an authority that is not made yet, as the stack begins.
     fn new(folder: &Path) -> Self {
-        let vault = Self(folder.join("vault"));
-        std::fs::create_dir_all(folder.join("bin")).unwrap();
-        let aws = folder.join("bin/aws");
-        std::fs::write(&aws, AWS).unwrap();
-        std::fs::set_permissions(&aws, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let vault = Self { secrets: folder.join("vault"), search_path: fake_aws(&folder.join("bin"), AWS) };
         for (server, file) in [("redis", "users.acl"), ("sentinel", "sentinel-users.acl")] {
             for user in users(file) {
                 vault.put(&format!("shop/{server}/{user}"), &format!("{{\"PASSWORD\":\"{PASSWORD}\"}}"));
@@ -54,18 +52,17 @@ impl Vault {
     }
 
     fn put(&self, id: &str, text: &str) {
-        let path = self.0.join(id);
+        let path = self.secrets.join(id);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
 
     /// Runs a script of a host with this first master.
     fn run(&self, first_master: &str, script: &str, arguments: &[&str]) -> Output {
-        let bin = self.0.parent().unwrap().join("bin");
         Command::new(format!("{}/../infra/nodes/{script}", env!("CARGO_MANIFEST_DIR")))
             .args(arguments)
-            .env("PATH", format!("{}:{}", bin.display(), PATH))
-            .env("VAULT", &self.0)
+            .env("PATH", &self.search_path)
+            .env("VAULT", &self.secrets)
             .env("AWS_DEFAULT_REGION", "eu-west-1")
             .env("NODE_SECRETS", "shop")
             .env("NODE_AUTHORITY", "authority")
@@ -107,17 +104,15 @@ async fn nodes_with_the_certificates_and_passwords_of_a_host_replicate_and_are_r
 
 #[test]
 fn every_host_has_a_certificate_of_one_authority_which_the_first_one_makes() {
-    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tests/node-certificates"));
-    let _ = std::fs::remove_dir_all(folder);
-    std::fs::create_dir_all(folder).unwrap();
-    let vault = Vault::new(folder);
+    let folder = empty_folder("node-certificates");
+    let vault = Vault::new(&folder);
     let certify = |address: &str| {
         let tls = folder.join(address);
         vault.run("10.20.0.4:6379", "certificate", &[address, tls.to_str().unwrap()])
     };
-    std::fs::rename(vault.0.join("authority"), vault.0.join("away")).unwrap();
-    assert!(!certify("10.20.0.4").status.success() && !vault.0.join("authority").exists());
-    std::fs::rename(vault.0.join("away"), vault.0.join("authority")).unwrap();
+    std::fs::rename(vault.secrets.join("authority"), vault.secrets.join("away")).unwrap();
+    assert!(!certify("10.20.0.4").status.success() && !vault.secrets.join("authority").exists());
+    std::fs::rename(vault.secrets.join("away"), vault.secrets.join("authority")).unwrap();
     let early = certify("10.20.16.4");
     let said = String::from_utf8_lossy(&early.stderr);
     assert!(!early.status.success() && said.contains("this is not the first node"), "{said}");
@@ -141,10 +136,8 @@ fn every_host_has_a_certificate_of_one_authority_which_the_first_one_makes() {
 
 #[test]
 fn the_password_before_the_present_one_stays_valid_until_the_next_change() {
-    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tests/node-passwords"));
-    let _ = std::fs::remove_dir_all(folder);
-    std::fs::create_dir_all(folder).unwrap();
-    let vault = Vault::new(folder);
+    let folder = empty_folder("node-passwords");
+    let vault = Vault::new(&folder);
     let file = folder.join("secrets");
     let of_page = || {
         fine(&vault.run("10.20.0.4:6379", "passwords", &[file.to_str().unwrap()]));
@@ -156,7 +149,7 @@ fn the_password_before_the_present_one_stays_valid_until_the_next_change() {
     vault.put("shop/redis/page", "{\"PASSWORD\":\"the-next-password-of-page\"}");
     let both = ["redis page the-next-password-of-page".to_owned(), format!("redis page {PASSWORD}")];
     assert_eq!(of_page(), both, "the first is the one used");
-    std::fs::remove_file(vault.0.join("shop/redis/page")).unwrap();
+    std::fs::remove_file(vault.secrets.join("shop/redis/page")).unwrap();
     let failed = vault.run("10.20.0.4:6379", "passwords", &[file.to_str().unwrap()]);
     assert!(!failed.status.success(), "a password that cannot be read is no empty password");
     assert_eq!(std::fs::read_to_string(&file).unwrap().matches("redis page ").count(), 2, "what was stays");

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use spillway::any_free_port;
 
-use crate::system::eventually;
+use crate::system::{empty_folder, eventually};
 
 /// Any will do: who reaches these servers is this test.
 pub(crate) const PASSWORD: &str = "0123456789-0123456789";
@@ -29,10 +29,7 @@ pub(crate) struct Nodes {
 impl Nodes {
     /// Chooses addresses in an empty folder of this name. Nothing runs yet.
     pub(crate) fn new(name: &str) -> Self {
-        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tests")).join(name);
-        let _ = std::fs::remove_dir_all(&folder);
-        std::fs::create_dir_all(&folder).unwrap();
-        let folder = folder.canonicalize().unwrap();
+        let folder = empty_folder(name);
         let mut ports = BTreeSet::new();
         while ports.len() < 6 {
             ports.insert(any_free_port().unwrap());

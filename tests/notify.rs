@@ -1,8 +1,5 @@
 //! What people are told when something happens to Redis: `infra/redis/notify`.
 
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
@@ -17,7 +14,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
 use crate::failover::master;
-use crate::system::{eventually, private_with_notify};
+use crate::fake_aws::fake_aws;
+use crate::system::{empty_folder, eventually, private_with_notify};
 
 /// What was posted to a webhook.
 #[derive(Clone)]
@@ -135,19 +133,10 @@ async fn the_steps_of_a_failover_are_not_told_and_without_an_address_nobody_is()
     );
 }
 
-/// An `aws` that writes down how it was called, or fails.
-fn fake_aws(folder: &Path, body: &str) -> String {
-    let program = folder.join("aws");
-    std::fs::write(&program, format!("#!/bin/sh\n{body}\n")).unwrap();
-    std::fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
-    format!("{}:/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin", folder.display())
-}
-
 #[tokio::test]
 async fn a_topic_is_published_to_with_the_same_object_as_a_webhook() {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("notify-topic");
-    std::fs::create_dir_all(&folder).unwrap();
-    let path = fake_aws(&folder, r#"printf '%s\n' "$@" >"$(dirname "$0")/called""#);
+    let folder = empty_folder("notify-topic");
+    let path = fake_aws(&folder, "#!/bin/sh\nprintf '%s\\n' \"$@\" >\"$(dirname \"$0\")/called\"\n");
     let topic = "arn:aws:sns:eu-west-1:123456789012:redis";
     let settings = [("NOTIFY_SNS_TOPIC_ARN", topic), ("PATH", &path)];
     let output = notify("+odown", r#"master "spillway" $(id)"#, &settings).await;
@@ -162,7 +151,7 @@ async fn a_topic_is_published_to_with_the_same_object_as_a_webhook() {
     assert_eq!(subject, "Redis Sentinel: +odown");
     let message: Value = serde_json::from_str(message).unwrap();
     assert_eq!(message["description"], r#"master "spillway" $(id)"#);
-    let path = fake_aws(&folder, "exit 254");
+    let path = fake_aws(&folder, "#!/bin/sh\nexit 254\n");
     let output = notify("+odown", "master", &[("NOTIFY_SNS_TOPIC_ARN", topic), ("PATH", &path)]).await;
     assert_eq!(output.status.code(), Some(1), "Sentinel is asked to try again");
 }

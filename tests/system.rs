@@ -34,12 +34,18 @@ pub(crate) fn private_with_notify(name: &str, url: String) -> Stack {
 }
 
 fn start(name: &str, parts: Parts, notify_url: Option<String>) -> Stack {
-    let data = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tests")).join(name);
-    let _ = std::fs::remove_dir_all(&data);
     // Most tests ask more often in ten seconds than a shopper may; the limit has tests of its own.
     let settings = vec![("RATE_LIMIT_QUOTA".to_owned(), "1000".to_owned())];
-    let options = StackOptions { parts, data, port: None, is_tls: false, settings, notify_url };
+    let options = StackOptions { parts, settings, notify_url, ..StackOptions::all_in(empty_folder(name)) };
     Stack::start(options, Box::new(|_| {})).unwrap()
+}
+
+/// An empty folder of this name, for what a test writes.
+pub(crate) fn empty_folder(name: &str) -> PathBuf {
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tests")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder.canonicalize().unwrap()
 }
 
 /// A connection to the system's Redis that may do everything.

@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 
 use crate::layout::checkout;
 use crate::progress::say;
+use crate::python::make_environment;
 
 /// The version that the tests are made with. What its router takes, and how it ends, was different before.
 pub(crate) const VERSION: &str = "1.9.2";
@@ -35,16 +36,7 @@ fn is_ours(program: &Path) -> bool {
 
 /// Its package also wants a C compiler of 470 MB, which only `cargo lambda build` needs.
 fn install(folder: &Path) -> Result<()> {
-    let (folder, pip) = (folder.display(), folder.join("bin/pip").display().to_string());
-    let command =
-        format!("python3 -m venv '{folder}' && '{pip}' install --quiet --no-deps cargo-lambda=={VERSION}");
-    say(&format!("installing cargo-lambda: {command}"));
-    let status = Command::new("sh").args(["-c", &command]).status();
-    let is_done = status.is_ok_and(|status| status.success());
-    ensure!(
-        is_done,
-        "cargo-lambda could not be installed, which takes python3 with pip and venv \
-         (apt-get install python3-venv); this would do it:\n  {command}"
-    );
-    Ok(())
+    say(&format!("installing cargo-lambda {VERSION} into {}", folder.display()));
+    let package = format!("cargo-lambda=={VERSION}");
+    make_environment(folder, &["--no-deps".as_ref(), package.as_ref()])
 }

@@ -1,13 +1,13 @@
 //! The functions that `sam build` has built: whether Amazon Linux 2023 can run them, and how large they are.
 
-use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
-use crate::deploy_tools::{Tools, succeed};
+use crate::deploy_tools::Tools;
 use crate::layout::{FUNCTIONS, checkout};
+use crate::process::succeed;
 
 /// The C library of Amazon Linux 2023. A binary that asks for more does not start there.
 const GLIBC_OF_AL2023: (u32, u32) = (2, 34);
@@ -45,22 +45,11 @@ fn newest_glibc(symbols: &str) -> Option<(u32, u32)> {
 }
 
 /// Its size as a function's archive would have it, which compresses likewise.
-fn zipped_bytes(binary: &Path) -> Result<usize> {
-    let mut gzip = Command::new("gzip")
-        .arg("--stdout")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("gzip is needed")?;
-    let content = std::fs::read(binary)?;
-    let mut input = gzip.stdin.take().context("gzip has no input")?;
-    let writer = std::thread::spawn(move || input.write_all(&content));
-    let mut zipped = Vec::new();
-    gzip.stdout.take().context("gzip has no output")?.read_to_end(&mut zipped)?;
-    if !gzip.wait()?.success() || writer.join().is_err() {
-        bail!("gzip failed");
-    }
-    Ok(zipped.len())
+pub fn zipped_bytes(binary: &Path) -> Result<usize> {
+    let gzip =
+        Command::new("gzip").args(["-9", "--stdout"]).arg(binary).output().context("gzip is needed")?;
+    ensure!(gzip.status.success(), "gzip cannot read {}", binary.display());
+    Ok(gzip.stdout.len())
 }
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::deploy_binaries::check_binaries;
 use crate::deploy_local::deploy_locally;
-use crate::deploy_tools::{Tools, succeed};
+use crate::deploy_tools::Tools;
 use crate::layout::checkout;
+use crate::process::succeed;
 use crate::progress::say;
 
 /// Check the deployment to AWS, without an account.

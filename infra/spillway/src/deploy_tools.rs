@@ -1,15 +1,13 @@
 //! The programs that check a deployment: installed, in the versions of `infra/requirements*.txt`, below `target/`.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::layout::{checkout, make_folder, template};
 use crate::progress::say;
-
-/// Lines of a failed program's output that are shown.
-const SHOWN_MAX: usize = 60;
+use crate::python::make_environment;
 
 /// Python's programs of these files, each in an environment of its own, because what they need contradicts.
 const ENVIRONMENTS: [(&str, &str); 2] =
@@ -33,13 +31,8 @@ impl Tools {
                 continue;
             }
             say(&format!("installing what infra/{file} names (a minute or two)"));
-            let _ = std::fs::remove_dir_all(&environment);
-            let mut venv = Command::new("python3");
-            succeed(venv.args(["-m", "venv"]).arg(&environment))
-                .context("python3 with its module venv is needed (apt-get install python3-venv)")?;
-            let mut pip = Command::new(environment.join("bin/pip"));
-            pip.args(["install", "--quiet", "--disable-pip-version-check", "--requirement"]);
-            succeed(pip.arg(checkout().join("infra").join(file)))?;
+            let requirements = checkout().join("infra").join(file);
+            make_environment(&environment, &["--requirement".as_ref(), requirements.as_os_str()])?;
             std::fs::write(&note, wanted).context("cannot note what is installed")?;
         }
         Ok(Self { folder })
@@ -50,6 +43,13 @@ impl Tools {
         &self.folder
     }
 
+    /// Where a program is: in one of the environments, or somewhere on the search path.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        let installed =
+            ENVIRONMENTS.map(|(environment, _)| self.folder.join(environment).join("bin").join(name));
+        installed.into_iter().find(|path| path.exists()).unwrap_or_else(|| name.into())
+    }
+
     /// One of these programs, in the root of the checkout, with no account but one of nobody.
     // The search path is no setting of ours.
     #[allow(clippy::disallowed_methods)]
@@ -58,8 +58,7 @@ impl Tools {
         let path = std::env::var_os("PATH").unwrap_or_default();
         // The first environment goes before the system, so that `python3 -m ziglang` is found there.
         let all = paths.iter().cloned().chain(std::env::split_paths(&path));
-        let found = paths.iter().map(|path| path.join(program)).find(|path| path.exists());
-        let mut command = Command::new(found.unwrap_or_else(|| program.into()));
+        let mut command = Command::new(self.program(program));
         command
             .current_dir(checkout())
             .envs(std::env::join_paths(all).map(|all| ("PATH", all)))
@@ -74,17 +73,4 @@ impl Tools {
             .stdin(Stdio::null());
         command
     }
-}
-
-/// Runs a program to its end; gives what it wrote, or fails with the last lines of it.
-pub(crate) fn succeed(command: &mut Command) -> Result<String> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let Output { status, stdout, stderr } =
-        command.output().with_context(|| format!("cannot start {name}"))?;
-    let written = [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-    if status.success() {
-        return Ok(written);
-    }
-    let lines: Vec<_> = written.lines().collect();
-    bail!("{name}: {status}\n{}", lines[lines.len().saturating_sub(SHOWN_MAX)..].join("\n"))
 }

@@ -147,7 +147,7 @@ fn descriptors() -> u64 {
 
 /// Makes a certificate authority of one day's work, and a certificate for loopback. Its key is kept
 /// nowhere: nobody can sign anything else with it.
-fn certify(folder: &Path) -> Result<()> {
+pub fn certify(folder: &Path) -> Result<()> {
     if folder.join("certificate.pem").exists() {
         return Ok(());
     }

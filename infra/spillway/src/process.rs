@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -14,6 +14,9 @@ const POLL: Duration = Duration::from_millis(20);
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 const STOP_TIMEOUT: Duration = Duration::from_secs(12);
 const LOG_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Lines of a failed program's output that are shown.
+const SHOWN_MAX: usize = 60;
 
 /// What to start, and where its output goes.
 #[derive(Debug, Clone)]
@@ -183,4 +186,17 @@ fn has_setpriv() -> bool {
             .status();
         tried.is_ok_and(|status| status.success())
     })
+}
+
+/// Runs a program to its end; gives what it wrote, or fails with the last lines of it.
+pub(crate) fn succeed(command: &mut Command) -> Result<String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let Output { status, stdout, stderr } =
+        command.output().with_context(|| format!("cannot start {name}"))?;
+    let written = [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    if status.success() {
+        return Ok(written);
+    }
+    let lines: Vec<_> = written.lines().collect();
+    bail!("{name}: {status}\n{}", lines[lines.len().saturating_sub(SHOWN_MAX)..].join("\n"))
 }

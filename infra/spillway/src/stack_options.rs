@@ -24,3 +24,11 @@ pub struct StackOptions {
     /// Address that the sentinels post their warnings to; it may be a secret.
     pub notify_url: Option<String>,
 }
+
+impl StackOptions {
+    /// Everything, over plain HTTP on a free port, with its data in this folder.
+    #[must_use]
+    pub fn all_in(data: PathBuf) -> Self {
+        Self { parts: Parts::All, data, port: None, is_tls: false, settings: Vec::new(), notify_url: None }
+    }
+}

@@ -13,12 +13,11 @@ mod purchase;
 mod runtime;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::Value;
-use spillway::{Parts, Stack, StackOptions, build_functions, cargo};
+use spillway::{Parts, Stack, StackOptions, build_functions, cargo, zipped_bytes};
 
 use crate::launch::{Launch, launch};
 use crate::purchase::Market;
@@ -65,14 +64,7 @@ async fn main() -> Result<()> {
 
     let data = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/cold-start"));
     let _ = std::fs::remove_dir_all(&data);
-    let options = StackOptions {
-        parts: Parts::Stores,
-        data,
-        port: None,
-        is_tls: false,
-        settings: Vec::new(),
-        notify_url: None,
-    };
+    let options = StackOptions { parts: Parts::Stores, ..StackOptions::all_in(data) };
     let stack = tokio::task::spawn_blocking(|| Stack::start(options, Box::new(|_| {}))).await??;
     let market = Market::open(stack.running()?, u32::try_from(2 * rounds)?).await?;
     let settings = market.settings()?;
@@ -110,7 +102,7 @@ async fn main() -> Result<()> {
     println!("                zipped   memory    start           first request  its round trips  the rest");
     println!(
         "hello-world  {:>6} KiB  {:>4.1} MiB  {unit:>5.1} ms",
-        zipped_kib(&hello)?,
+        zipped_bytes(&hello)? / 1_024,
         mib(median(&mut hello_peak_kib))
     );
     for (function, figures) in FUNCTIONS.iter().zip(&mut figures) {
@@ -119,7 +111,7 @@ async fn main() -> Result<()> {
         let rest = first - trips;
         println!(
             "{function:<11}  {:>6} KiB  {:>4.1} MiB  {alive:>5.1} ms {:>5.2}x  {first:>9.1} ms  {trips:>12.1} ms  {rest:>5.1} ms {:>5.2}x{}",
-            zipped_kib(&functions.join(function))?,
+            zipped_bytes(&functions.join(function))? / 1_024,
             mib(median(&mut figures.peak_kib)),
             alive / unit,
             rest / unit,
@@ -142,11 +134,4 @@ fn ms(duration: Duration) -> f64 {
 #[allow(clippy::cast_precision_loss)]
 fn mib(kib: u64) -> f64 {
     kib as f64 / 1_024.0
-}
-
-/// The size in a zip archive: what Lambda loads.
-fn zipped_kib(program: &Path) -> Result<usize> {
-    let output = Command::new("gzip").args(["-9", "-c"]).arg(program).output().context("cannot run gzip")?;
-    ensure!(output.status.success(), "gzip cannot read {}", program.display());
-    Ok(output.stdout.len() / 1_024)
 }
