@@ -37,6 +37,7 @@ mod problems;
 mod provider;
 mod race;
 mod repeats;
+mod replaced_host;
 mod runtime;
 mod secrets;
 mod settings;

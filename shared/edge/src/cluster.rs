@@ -76,6 +76,8 @@ pub struct Sentinel {
     pub quorum: u64,
     /// Sentinels that it knows, itself among them.
     pub sentinels: u64,
+    /// Replicas that it knows.
+    pub replicas: usize,
     /// Whether enough sentinels are reachable for a failover.
     pub has_quorum: bool,
     /// Whether it does nothing for half a minute, because its clock has jumped (TILT).
@@ -93,7 +95,8 @@ impl Cluster {
             Ok(master) => faults.extend(master.faults()),
             Err(cause) => faults.push(format!("No master: {cause}.")),
         }
-        faults.extend(sentinels.iter().filter_map(Sentinel::fault));
+        let replicas = master.as_ref().map_or(0, |master| master.replicas.len());
+        faults.extend(sentinels.iter().filter_map(|sentinel| sentinel.fault(replicas)));
         let mut named: Vec<_> = sentinels.iter().filter_map(|sentinel| sentinel.master.as_ref()).collect();
         named.sort();
         named.dedup();
@@ -171,12 +174,14 @@ impl Sentinel {
             flags: told.map(|told| told.flags.clone()).unwrap_or_default(),
             quorum: told.map_or(0, |told| told.quorum),
             sentinels: told.map_or(0, |told| told.sentinels),
+            replicas: told.map_or(0, |told| told.replicas.len()),
             has_quorum: told.is_some_and(|told| told.quorum_check.is_ok()),
             is_tilted: told.is_some_and(|told| told.is_tilted),
         }
     }
 
-    fn fault(&self) -> Option<String> {
+    /// What is wrong with it, where so many replicas follow the master.
+    fn fault(&self, replicas: usize) -> Option<String> {
         let address = &self.address;
         if let Some(silence) = &self.silence {
             return Some(format!("Sentinel {address} does not answer: {silence}."));
@@ -189,7 +194,16 @@ impl Sentinel {
                 "Sentinel {address} does nothing for a while: its clock has jumped (TILT)."
             ));
         }
-        (self.flags != "master").then(|| format!("Sentinel {address} notes of the master: {}.", self.flags))
+        if self.flags != "master" {
+            return Some(format!("Sentinel {address} notes of the master: {}.", self.flags));
+        }
+        // After a failover that it leads, one that it does not know goes on following the old master.
+        (self.replicas < replicas).then(|| {
+            format!(
+                "Sentinel {address} knows {} of {replicas} replicas so far; it looks every ten seconds.",
+                self.replicas
+            )
+        })
     }
 }
 
@@ -218,5 +232,23 @@ mod tests {
         let faults = master.faults();
         assert_eq!(faults.len(), 3, "{faults:?}");
         assert_eq!(Master { memory_bytes_max: 0, ..master }.memory_percent(), 0, "no limit");
+    }
+
+    #[test]
+    fn a_sentinel_that_does_not_know_every_replica_is_told_of() {
+        let sentinel = Sentinel {
+            address: "s:1".to_owned(),
+            silence: None,
+            master: Some("a:1".to_owned()),
+            config_epoch: 1,
+            flags: "master".to_owned(),
+            quorum: 2,
+            sentinels: 3,
+            replicas: 1,
+            has_quorum: true,
+            is_tilted: false,
+        };
+        assert_eq!(sentinel.fault(1), None);
+        assert!(sentinel.fault(2).is_some_and(|fault| fault.contains("1 of 2 replicas")));
     }
 }

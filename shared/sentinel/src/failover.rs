@@ -163,6 +163,11 @@ fn check(client: &Client, before: &Topology) -> Result<(Endpoint, Vec<Endpoint>,
     if master.replicas.iter().any(|replica| !replica.is_online) || eligible > master.replicas.len() {
         return Err(unfit("a replica that could be chosen does not follow the master"));
     }
+    // It would have all that it knows follow the new master; any other would follow the old one for ever, unknown to
+    // the sentinels, which look at a master's replicas only.
+    if eligible < master.replicas.len() {
+        return Err(unfit("the sentinel does not know every replica yet; it looks every ten seconds"));
+    }
     let replicas = master.replicas.iter().map(|replica| replica.endpoint.clone()).collect();
     Ok((master.endpoint.clone(), replicas, sentinel.clone()))
 }
@@ -243,5 +248,59 @@ async fn answer(node: &Wire, command: Cmd) -> Result<Value, Error> {
         Some(Value::ServerError(error)) => Err(Error::Config(redis::RedisError::from(error).to_string())),
         Some(value) => Ok(value),
         None => Err(Error::Unavailable("an answer is missing".to_owned())),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::topology::{MasterView, ReplicaView, SentinelTold, SentinelView};
+    use crate::{Config, Lineage};
+
+    /// A master with two replicas, and a sentinel that knows so many.
+    fn known(count: u16) -> Topology {
+        let endpoint = |port: u16| Endpoint { host: "h".to_owned(), port };
+        let replica = |port| ReplicaView {
+            endpoint: endpoint(port),
+            is_online: true,
+            lag_bytes: 0,
+            lag: Duration::ZERO,
+        };
+        let master = MasterView {
+            endpoint: endpoint(1),
+            config_epoch: 1,
+            lineage: Lineage("a".into()),
+            offset: 1,
+            replicas: vec![replica(2), replica(3)],
+            memory_used: 0,
+            memory_max: 0,
+            clients: 0,
+            clients_max: 0,
+        };
+        let told = SentinelTold {
+            master: Some(endpoint(1)),
+            config_epoch: 1,
+            flags: "master".to_owned(),
+            quorum: 2,
+            sentinels: 3,
+            replicas: (0..count).map(|index| (endpoint(2 + index), "slave".to_owned())).collect(),
+            is_tilted: false,
+            quorum_check: Ok(()),
+        };
+        Topology {
+            master: Ok(master),
+            sentinels: vec![SentinelView { endpoint: endpoint(9), told: Ok(told) }],
+        }
+    }
+
+    #[test]
+    fn a_sentinel_that_does_not_know_exactly_the_replicas_that_follow_is_not_told_to_fail_over() {
+        let client = Client::new(Config::new(vec!["h:9".parse().unwrap()], "m")).unwrap();
+        assert!(check(&client, &known(2)).is_ok());
+        for (count, cause) in [(1, "does not know every replica"), (3, "does not follow the master")] {
+            let refused = check(&client, &known(count)).unwrap_err().to_string();
+            assert!(refused.contains(cause), "{refused}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 /// The replication history that a dataset belongs to (`master_replid`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Lineage(Arc<str>);
+pub struct Lineage(pub(crate) Arc<str>);
 
 impl Lineage {
     /// The 40 hexadecimal digits.
