@@ -4,7 +4,7 @@ use reqwest::Method;
 use spillway::{Part, Plan, Running, Rush, Signal, Spacing, Stack, StackOptions, signal};
 
 use crate::shop::{open_sale_in, send, units};
-use crate::system::{command, empty_folder, eventually, private, redis};
+use crate::system::{command, empty_folder, eventually, private, redis, stores, stores_again};
 
 /// The process that is master now.
 pub(crate) fn master(running: &Running) -> Part {
@@ -151,6 +151,12 @@ async fn a_function_that_dies_is_started_again_and_nothing_is_lost() {
     let confirmed = async || Some(shop.confirm(&ann, &id).await).filter(|answer| answer.status < 500);
     assert_eq!(eventually("the confirm", confirmed).await.told(), "201 confirmed");
     assert_eq!(shop.figures().await, "4/0/1");
+}
+
+#[test]
+fn a_system_that_was_stopped_before_anything_was_sold_starts_again() {
+    drop(stores("stopped-empty"));
+    drop(stores_again("stopped-empty"));
 }
 
 #[test]

@@ -28,21 +28,34 @@ pub(crate) fn stores(name: &str) -> Stack {
     start(name, Parts::Stores, None)
 }
 
+/// The same with what an earlier one has left.
+pub(crate) fn stores_again(name: &str) -> Stack {
+    start_in(folder(name), Parts::Stores, None)
+}
+
 /// One whose sentinels post their warnings to this address.
 pub(crate) fn private_with_notify(name: &str, url: String) -> Stack {
     start(name, Parts::All, Some(url))
 }
 
+fn folder(name: &str) -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tests")).join(name)
+}
+
 fn start(name: &str, parts: Parts, notify_url: Option<String>) -> Stack {
+    start_in(empty_folder(name), parts, notify_url)
+}
+
+fn start_in(data: PathBuf, parts: Parts, notify_url: Option<String>) -> Stack {
     // Most tests ask more often in ten seconds than a shopper may; the limit has tests of its own.
     let settings = vec![("RATE_LIMIT_QUOTA".to_owned(), "1000".to_owned())];
-    let options = StackOptions { parts, settings, notify_url, ..StackOptions::all_in(empty_folder(name)) };
+    let options = StackOptions { parts, settings, notify_url, ..StackOptions::all_in(data) };
     Stack::start(options, Box::new(|_| {})).unwrap()
 }
 
 /// An empty folder of this name, for what a test writes.
 pub(crate) fn empty_folder(name: &str) -> PathBuf {
-    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tests")).join(name);
+    let folder = folder(name);
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
     folder.canonicalize().unwrap()

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::kept::{Ports, Secrets, local};
 use crate::layout::{checkout, write_private};
@@ -37,6 +37,9 @@ impl Nodes {
             }
         }
         write_private(&path, &text)?;
+        if (1..=3).all(|number| !has_stored(&data.join(format!("redis-{number}/appendonlydir")))) {
+            forget_cluster(data)?;
+        }
         let notify_url = notify_url.map(str::to_owned);
         Ok(Self { data: data.to_owned(), ports: ports.clone(), secrets: path, notify_url })
     }
@@ -76,4 +79,31 @@ impl Nodes {
             when_orphaned: WhenOrphaned::Kill,
         }
     }
+}
+
+/// An append-only file without a key is half as long; `infra/redis/start` says the same.
+const EMPTY_BYTES_MAX: u64 = 200;
+
+/// Whether a data node has ever stored anything in its folder of append-only files.
+fn has_stored(folder: &Path) -> bool {
+    std::fs::read_dir(folder).into_iter().flatten().flatten().any(|file| {
+        let (name, bytes) = (file.file_name(), file.metadata().map_or(0, |file| file.len()));
+        match name.to_string_lossy() {
+            name if name.ends_with(".manifest") => false,
+            name if name.ends_with(".incr.aof") => bytes > 0,
+            _ => bytes > EMPTY_BYTES_MAX,
+        }
+    })
+}
+
+/// Has the sentinels meet everybody anew. An empty node that they know as a master with replicas waits to be
+/// replaced, which takes long where all are empty.
+fn forget_cluster(data: &Path) -> Result<()> {
+    for number in 1..=3 {
+        let memory = data.join(format!("sentinel-{number}/sentinel.conf"));
+        if memory.exists() {
+            std::fs::remove_file(&memory).with_context(|| format!("cannot remove {}", memory.display()))?;
+        }
+    }
+    Ok(())
 }
