@@ -47,7 +47,7 @@ fn between<'a>(text: &'a str, head: &'a str, tail: char) -> impl Iterator<Item =
 }
 
 /// Functions of a source, of Lua or of Rust, by name; of one line or until the next begins.
-fn bodies(text: &str, head: &str, into: &mut BTreeMap<String, String>) {
+pub(crate) fn bodies(text: &str, head: &str, into: &mut BTreeMap<String, String>) {
     for part in text.split(head).skip(1) {
         let name = part.split(['(', '<']).next().unwrap();
         *into.entry(name.to_owned()).or_default() += part;
@@ -55,7 +55,7 @@ fn bodies(text: &str, head: &str, into: &mut BTreeMap<String, String>) {
 }
 
 /// This code and that of every function that it calls, directly or not.
-fn with_what_it_calls(code: &str, functions: &BTreeMap<String, String>) -> String {
+pub(crate) fn with_what_it_calls(code: &str, functions: &BTreeMap<String, String>) -> String {
     let mut text = code.to_owned();
     let mut seen = BTreeSet::new();
     while let Some((name, body)) =

@@ -5,10 +5,14 @@ use std::process::{Command, Output};
 
 use edge::SETTINGS;
 
-fn start(function: &str, settings: &[(&str, &str)]) -> Output {
+/// Where a function was built.
+pub(crate) fn binary(function: &str) -> PathBuf {
     let tests = std::env::current_exe().unwrap();
-    let path: PathBuf = tests.parent().unwrap().parent().unwrap().join(function);
-    Command::new(path).env_clear().envs(settings.iter().copied()).output().unwrap()
+    tests.parent().unwrap().parent().unwrap().join(function)
+}
+
+fn start(function: &str, settings: &[(&str, &str)]) -> Output {
+    Command::new(binary(function)).env_clear().envs(settings.iter().copied()).output().unwrap()
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A sale of a test's own, and shoppers who buy from it over HTTP.
 
+use api::Report;
 use data_encoding::BASE64;
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -7,8 +8,9 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder};
 use sale::{Definition, IdSecret, SaleId, ShopperId, ShopperKind, Sku, SkuDefinition};
 use serde_json::{Value, json};
-use spillway::{Merchant, Report, Running};
+use spillway::{Merchant, Running};
 
+use crate::openapi_answers;
 use crate::system::shared;
 
 /// A sale that is open, with one SKU called `unit`.
@@ -175,13 +177,18 @@ impl Shop {
     }
 }
 
-/// Sends a request and reads the answer.
+/// Sends a request and reads the answer, which must be one that `openapi.json` describes.
 pub(crate) async fn send(request: RequestBuilder) -> Answer {
-    let response = request.send().await.unwrap();
+    let (client, request) = request.build_split();
+    let request = request.unwrap();
+    let (method, path) = (request.method().clone(), request.url().path().to_owned());
+    let response = client.execute(request).await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let text = response.text().await.unwrap();
     let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-    Answer { status, headers, text, body }
+    let answer = Answer { status, headers, text, body };
+    openapi_answers::check(method.as_str(), &path, &answer);
+    answer
 }
 
 impl Answer {

@@ -64,5 +64,5 @@ async fn a_shopper_s_token_does_not_open_the_merchant_s_door() {
             assert_eq!(send(request).await.told(), "401 unauthenticated", "{method} {path}");
         }
     }
-    assert_eq!(shop.merchant.report(&shop.sale).await.unwrap().state, "open");
+    assert_eq!(shop.merchant.report(&shop.sale).await.unwrap().state.as_str(), "open");
 }

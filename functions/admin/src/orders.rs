@@ -2,46 +2,32 @@
 
 use std::sync::Arc;
 
+use api::{ORDERS_DEFAULT, ORDERS_MAX, OrderAnswer, Orders, OrdersQuery};
 use axum::extract::{Query, State};
 use edge::{OrderPath, Problem, RequestKey, SalePath, Within, invalid_fields};
 use jiff::Timestamp;
 use ledger::{CONFIRM_DEADLINE, CancelOutcome, Cursor, Order};
 use sale::{FinishOutcome, Verdict};
-use serde::{Deserialize, Serialize};
 
 use crate::{App, problem};
-
-const PAGE_MAX: u16 = 1_000;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Page {
-    cursor: Option<String>,
-    limit: Option<u16>,
-}
-
-#[derive(Serialize)]
-pub(crate) struct Orders {
-    orders: Vec<Order>,
-    next_cursor: Option<String>,
-}
 
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     SalePath(sale): SalePath,
     Within(deadline): Within,
-    page: Result<Query<Page>, axum::extract::rejection::QueryRejection>,
+    page: Result<Query<OrdersQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<axum::Json<Orders>, Problem> {
     let Query(page) = page.map_err(|error| invalid_fields("query", &error.body_text()))?;
     let cursor = page.cursor.as_deref().map_or(Ok(Cursor::default()), Cursor::parse);
     let cursor = cursor.map_err(|error| invalid_fields("query:cursor", &error.to_string()))?;
-    let limit = page.limit.unwrap_or(100);
-    if !(1..=PAGE_MAX).contains(&limit) {
+    let limit = page.limit.unwrap_or(ORDERS_DEFAULT);
+    if !(1..=ORDERS_MAX).contains(&limit) {
         return Err(invalid_fields("query:limit", "must be 1 to 1000"));
     }
     app.ledger.sale(&sale, deadline).await.map_err(problem)?.ok_or_else(Problem::sale_not_found)?;
     let page = app.ledger.orders(&sale, cursor, limit, deadline).await.map_err(problem)?;
-    Ok(axum::Json(Orders { orders: page.orders, next_cursor: page.next.map(|cursor| cursor.encode()) }))
+    let orders = page.orders.into_iter().map(OrderAnswer::from).collect();
+    Ok(axum::Json(Orders { orders, next_cursor: page.next.map(|cursor| cursor.encode()) }))
 }
 
 /// Redis is told first that a cancel is under way, then the ledger decides, then the units return; the

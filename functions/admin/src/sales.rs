@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use api::{SaleAnswer, Sales};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -10,31 +11,12 @@ use edge::{FieldFault, Json, Problem, SalePath, Within};
 use jiff::Timestamp;
 use ledger::{CreateOutcome, SaleRecord, StoreOutcome};
 use sale::{Deadline, Definition, Sale, SaleId};
-use serde::Serialize;
 
 use crate::{App, problem};
 
-#[derive(Serialize)]
-struct Answer {
-    sale: SaleId,
-    version: u64,
-    epoch: u64,
-    paused: bool,
-    closed: bool,
-    #[serde(flatten)]
-    definition: Definition,
-}
-
-impl From<SaleRecord> for Answer {
-    fn from(record: SaleRecord) -> Self {
-        let Sale { id, version, epoch, paused, closed, definition } = record.sale;
-        Self { sale: id, version, epoch, paused, closed, definition }
-    }
-}
-
-#[derive(Serialize)]
-pub(crate) struct Sales {
-    sales: Vec<Answer>,
+fn answer(record: SaleRecord) -> SaleAnswer {
+    let Sale { id, version, epoch, paused, closed, definition } = record.sale;
+    SaleAnswer { sale: id, version, epoch, paused, closed, definition }
 }
 
 pub(crate) async fn list(
@@ -42,7 +24,7 @@ pub(crate) async fn list(
     Within(deadline): Within,
 ) -> Result<axum::Json<Sales>, Problem> {
     let records = app.ledger.sales(deadline).await.map_err(problem)?;
-    Ok(axum::Json(Sales { sales: records.into_iter().map(Answer::from).collect() }))
+    Ok(axum::Json(Sales { sales: records.into_iter().map(answer).collect() }))
 }
 
 pub(crate) async fn show(
@@ -52,7 +34,7 @@ pub(crate) async fn show(
 ) -> Result<Response, Problem> {
     let record =
         app.ledger.sale(&id, deadline).await.map_err(problem)?.ok_or_else(Problem::sale_not_found)?;
-    Ok(axum::Json(Answer::from(record)).into_response())
+    Ok(axum::Json(answer(record)).into_response())
 }
 
 /// Creates a sale, or changes what can be changed of one. Repeating it changes nothing.
@@ -164,5 +146,5 @@ async fn store(app: &App, mut record: SaleRecord, deadline: Deadline) -> Result<
 
 async fn load(app: &App, id: &SaleId, deadline: Deadline) -> Result<Response, Problem> {
     let record = app.ledger.load(&app.stock, id, deadline).await.map_err(problem)?;
-    Ok(axum::Json(Answer::from(record.ok_or_else(Problem::sale_not_found)?)).into_response())
+    Ok(axum::Json(answer(record.ok_or_else(Problem::sale_not_found)?)).into_response())
 }

@@ -2,26 +2,13 @@
 
 use std::sync::Arc;
 
+use api::{Quantity, Report, Restocked, Withdrawn};
 use axum::extract::State;
 use edge::{Json, Problem, RequestKey, SalePath, SkuPath, Within, invalid_fields};
-use jiff::Timestamp;
 use ledger::ChangeRecordOutcome;
-use sale::{RestockOutcome, SaleId, SaleState, Sku, SkuView, WithdrawOutcome};
-use serde::{Deserialize, Serialize};
+use sale::{RestockOutcome, WithdrawOutcome};
 
 use crate::{App, problem};
-
-#[derive(Serialize)]
-pub(crate) struct Report {
-    sale: SaleId,
-    state: SaleState,
-    server_time: Timestamp,
-    epoch: u64,
-    /// `stock = available + held + sold + quarantined` for every SKU.
-    conserved: bool,
-    unsettled: u64,
-    skus: Vec<SkuView>,
-}
 
 pub(crate) async fn report(
     State(app): State<Arc<App>>,
@@ -38,19 +25,6 @@ pub(crate) async fn report(
         unsettled: view.unsettled,
         skus: view.skus,
     }))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Quantity {
-    quantity: u32,
-}
-
-#[derive(Serialize)]
-pub(crate) struct Restocked {
-    sku: Sku,
-    stock: u32,
-    restocked: u32,
 }
 
 /// The ledger first, then Redis: Redis never sells what the ledger does not know of.
@@ -72,13 +46,6 @@ pub(crate) async fn restock(
         RestockOutcome::KeyReused => Err(Problem::idempotency_key_reused()),
         RestockOutcome::SkuNotFound | RestockOutcome::SaleNotFound => Err(Problem::recovering()),
     }
-}
-
-#[derive(Serialize)]
-pub(crate) struct Withdrawn {
-    sku: Sku,
-    stock: u32,
-    withdrawn: u32,
 }
 
 /// Redis first, then the ledger: only available units leave the stock, and Redis knows which are.

@@ -1,9 +1,12 @@
 //! `GET /sales/{sale}`: the page, the same for everybody. `GET /sales/{sale}/status`: what changes.
-//! `GET /assets/{file}`: style and script of the page.
+//! `GET /assets/{file}`: style and script of the page. `GET /openapi.json`: what the API is.
+
+mod document;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use api::{SkuStatus, Status};
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, State};
@@ -11,9 +14,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use edge::{Problem, SalePath, Within};
-use jiff::Timestamp;
-use sale::{Definition, SaleId, SaleState, Sku, SkuView, Stock};
-use serde::Serialize;
+use sale::{Definition, SaleId, Stock};
 
 const PAGE_CACHE: &str = "public, max-age=0, s-maxage=5, stale-while-revalidate=30, stale-if-error=86400";
 const STATUS_CACHE: &str = "public, max-age=1, s-maxage=1, stale-while-revalidate=5";
@@ -30,7 +31,8 @@ async fn main() -> ExitCode {
         let routes = Router::new()
             .route("/sales/{sale}", get(page))
             .route("/sales/{sale}/status", get(status))
-            .route("/assets/{file}", get(asset));
+            .route("/assets/{file}", get(asset))
+            .route("/openapi.json", get(document::show));
         Some(routes.with_state(Arc::new(settings.stock()?)))
     })
     .await
@@ -52,32 +54,6 @@ async fn page(
     let definition = view.definition.ok_or_else(Problem::sale_not_found)?;
     let html = Page { sale, definition }.render().map_err(|error| Problem::internal().caused_by(&error))?;
     Ok(([(CACHE_CONTROL, PAGE_CACHE), (CONTENT_SECURITY_POLICY, POLICY)], Html(html)).into_response())
-}
-
-#[derive(Serialize)]
-struct Status {
-    sale: SaleId,
-    state: SaleState,
-    server_time: Timestamp,
-    opens_at: Option<Timestamp>,
-    closes_at: Option<Timestamp>,
-    skus: Vec<SkuStatus>,
-    poll_after_ms: u32,
-}
-
-#[derive(Serialize)]
-struct SkuStatus {
-    sku: Sku,
-    available: u32,
-    sold_out: bool,
-    may_return: bool,
-}
-
-impl From<SkuView> for SkuStatus {
-    fn from(view: SkuView) -> Self {
-        let (sold_out, may_return) = (view.available == 0, view.may_return());
-        Self { sku: view.sku, available: view.available, sold_out, may_return }
-    }
 }
 
 async fn status(

@@ -1,32 +1,12 @@
 //! A reservation as an answer shows it.
 
+use api::ReservationAnswer;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use edge::{Problem, Receipts};
 use jiff::Timestamp;
-use sale::{OrderId, Reservation, ReservationId, ReservationState, SaleId, Sku};
-use serde::Serialize;
-
-#[derive(Serialize)]
-struct Answer {
-    id: ReservationId,
-    sale: SaleId,
-    sku: Sku,
-    quantity: u32,
-    units: Vec<u32>,
-    state: ReservationState,
-    expires_at: Timestamp,
-    expires_in_ms: i64,
-    server_time: Timestamp,
-    price_minor: u64,
-    total_minor: u64,
-    currency: String,
-    /// Only while the units are kept, and only where a replica has just acknowledged them.
-    receipt: Option<String>,
-    /// Only where there is or was an order.
-    order_id: Option<OrderId>,
-}
+use sale::{Reservation, ReservationState};
 
 /// The reservation with this status; a new one says where it is. With `receipts` it is proven by one.
 pub(crate) fn answer(
@@ -40,7 +20,7 @@ pub(crate) fn answer(
     let receipts = receipts.filter(|_| reservation.state.is_live());
     let receipt = receipts.map(|receipts| receipts.sign(reservation.receipt())).transpose()?;
     let left_ms = reservation.expires_at.as_millisecond() - now.as_millisecond();
-    let body = Answer {
+    let body = ReservationAnswer {
         quantity: reservation.quantity(),
         total_minor: reservation.total_minor(),
         order_id: has_order.then(|| reservation.order_id()),

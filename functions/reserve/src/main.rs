@@ -7,6 +7,7 @@ mod answer;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use api::{QUANTITY_MAX, Wish};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode};
@@ -18,9 +19,8 @@ use edge::{
 };
 use sale::{
     FindOutcome, RateLimit, ReleaseOutcome, ReservationState, ReserveAnswer, ReserveOutcome, ReserveRequest,
-    Sku, Stock,
+    Stock,
 };
-use serde::Deserialize;
 
 use crate::answer::answer;
 
@@ -45,13 +45,6 @@ async fn main() -> ExitCode {
     .await
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Wish {
-    sku: Sku,
-    quantity: u32,
-}
-
 async fn reserve(
     State(app): State<Arc<App>>,
     SalePath(sale): SalePath,
@@ -61,7 +54,7 @@ async fn reserve(
     Json(wish): Json<Wish>,
 ) -> Result<Response, Problem> {
     let shopper = app.shoppers.identify(&Method::POST, &headers, deadline).await?;
-    if !(1..=10).contains(&wish.quantity) {
+    if !(1..=QUANTITY_MAX).contains(&wish.quantity) {
         return Err(invalid_fields("/quantity", "must be 1 to 10"));
     }
     let id = app.shoppers.reservation(&sale, &shopper, &key);

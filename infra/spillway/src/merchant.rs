@@ -6,12 +6,12 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use api::{OrderAnswer, Orders, Report, Restocked, SaleAnswer, Sales, Withdrawn};
 use reqwest::{Method, RequestBuilder};
 use sale::{Definition, IdempotencyKey, OrderId, SaleId, Sku};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::merchant_answers::{OrderAnswer, OrdersPage, Report, Restocked, SaleAnswer, Sales, Withdrawn};
 use crate::merchant_problem::{Failure, Problem};
 use crate::running::Running;
 
@@ -56,7 +56,7 @@ impl Merchant {
     }
 
     /// One page of a sale's orders; the first without a cursor.
-    pub async fn orders(&self, sale: &SaleId, cursor: Option<&str>) -> Result<OrdersPage> {
+    pub async fn orders(&self, sale: &SaleId, cursor: Option<&str>) -> Result<Orders> {
         let cursor = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
         let path = format!("sales/{sale}/orders?limit={ORDERS_PER_PAGE}{cursor}");
         self.ask(|| self.request(Method::GET, &path)).await

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use api::{OrderAnswer, Report};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::{SignedDuration, Timestamp};
 use sale::{Definition, SaleId, ShopperKind, Sku, SkuDefinition};
@@ -15,7 +16,6 @@ use crate::arrivals::{Plan, Spacing};
 use crate::crowd::{make_shoppers, send};
 use crate::memory::data_bytes;
 use crate::merchant::Merchant;
-use crate::merchant_answers::{OrderAnswer, Report};
 use crate::output::{write_json, write_line};
 use crate::running::{Running, RunningArguments};
 use crate::rush_print::{self as print, Figures};

@@ -1,7 +1,7 @@
 //! The merchant's answers in words.
 
-use crate::merchant_answers::{OrderAnswer, Report, Restocked, SaleAnswer, Sales, Withdrawn};
 use crate::table::{Table, grouped};
+use api::{OrderAnswer, Report, Restocked, SaleAnswer, Sales, Withdrawn};
 
 /// A sale after `create`, and where shoppers find it.
 pub(crate) fn defined(answer: &SaleAnswer, url: &str) -> String {
@@ -62,7 +62,11 @@ pub(crate) fn report(report: &Report) -> String {
     }
     format!(
         "{}: {}, {} (epoch {}, {} unsettled)\n{table}",
-        report.sale, report.state, report.server_time, report.epoch, report.unsettled
+        report.sale,
+        report.state.as_str(),
+        report.server_time,
+        report.epoch,
+        report.unsettled
     )
 }
 
@@ -77,7 +81,7 @@ pub(crate) fn order(order: &OrderAnswer) -> String {
     format!(
         "{}  {:<9}  {confirmed_at:<24}  {:<16}  {:>12}  {}",
         order.id,
-        order.state,
+        order.state.as_str(),
         order.sku.as_str(),
         format!("{} {}", order.total_minor, order.currency),
         serials(&order.units)
@@ -87,7 +91,7 @@ pub(crate) fn order(order: &OrderAnswer) -> String {
 /// An order after its cancel.
 pub(crate) fn cancelled(order: &OrderAnswer) -> String {
     let at = order.cancelled_at.map_or_else(String::new, |at| format!(" since {at}"));
-    format!("order {} is {}{at}; unit {} went back", order.id, order.state, serials(&order.units))
+    format!("order {} is {}{at}; unit {} went back", order.id, order.state.as_str(), serials(&order.units))
 }
 
 /// A restock.

@@ -3,8 +3,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::merchant_answers::{OrderAnswer, Report};
 use crate::visit::Visit;
+use api::{OrderAnswer, Report};
 
 /// Examples of one broken promise that are told; the rest is counted.
 const EXAMPLES_MAX: usize = 5;

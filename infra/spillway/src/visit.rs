@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use api::OrderAnswer;
 use reqwest::RequestBuilder;
 use reqwest::header::{HeaderValue, RETRY_AFTER};
 use sale::{OrderId, ReservationId};
@@ -11,7 +12,6 @@ use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::arrivals::Arrival;
-use crate::merchant_answers::OrderAnswer;
 use crate::merchant_problem::Problem;
 use crate::tally::{Kind, Step, Tally};
 

@@ -14,6 +14,7 @@ const FILLED_PERCENT_MAX: u64 = 80;
 
 /// The cluster: `GET /admin/cluster`, and what the function `monitor` publishes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Cluster {
     /// What is wrong, in sentences; empty when nothing is.
     pub faults: Vec<String>,
@@ -25,6 +26,7 @@ pub struct Cluster {
 
 /// The master.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Master {
     /// `host:port`.
     pub address: String,
@@ -48,6 +50,7 @@ pub struct Master {
 
 /// A replica.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Replica {
     /// `host:port`.
     pub address: String,
@@ -61,6 +64,7 @@ pub struct Replica {
 
 /// A sentinel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Sentinel {
     /// `host:port`.
     pub address: String,

@@ -1,30 +1,15 @@
 //! What is wrong in a request, and where: the `errors[]` of `invalid-request`.
 
-use serde::Serialize;
+use api::FieldFault;
 
 use crate::Problem;
 
-/// One thing that is wrong in a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FieldFault {
-    /// JSON pointer into the body, or `header:Name`, or `query:name`.
-    pub pointer: String,
-    /// What it should be.
-    pub detail: String,
-}
-
-impl FieldFault {
-    /// A fault at this place.
-    pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), detail: detail.into() }
-    }
-
-    pub(crate) fn sentence(&self) -> String {
-        if self.pointer.is_empty() {
-            self.detail.clone()
-        } else {
-            format!("{}: {}", self.pointer, self.detail)
-        }
+/// The fault as one sentence.
+pub(crate) fn sentence(fault: &FieldFault) -> String {
+    if fault.pointer.is_empty() {
+        fault.detail.clone()
+    } else {
+        format!("{}: {}", fault.pointer, fault.detail)
     }
 }
 

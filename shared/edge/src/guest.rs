@@ -1,12 +1,12 @@
 //! Guests: a signed cookie with a random subject.
 
+use api::Session;
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use data_encoding::BASE32_DNSSEC;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::Problem;
 use crate::origin::PublicOrigin;
@@ -101,7 +101,7 @@ fn new_subject() -> Result<String, Problem> {
 
 impl IntoResponse for GuestSession {
     fn into_response(self) -> Response {
-        let mut response = axum::Json(json!({ "expires_at": self.expires_at })).into_response();
+        let mut response = axum::Json(Session { expires_at: self.expires_at }).into_response();
         if let Some(cookie) = self.cookie {
             response.headers_mut().insert(SET_COOKIE, cookie);
         }

@@ -36,9 +36,10 @@ mod settings_shoppers;
 mod signing;
 mod watchdog;
 
+pub use api::FieldFault;
 pub use cluster::Cluster;
 pub use deadline::{BACKSTOP, REQUEST_DEADLINE, REQUEST_DEADLINE_MAX, Within};
-pub use fields::{FieldFault, invalid_fields};
+pub use fields::invalid_fields;
 pub use guest::{GuestSession, Guests};
 pub use idempotency::RequestKey;
 pub use identity::Shoppers;

@@ -4,6 +4,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use api::FieldFault;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -12,7 +13,7 @@ use sale::{Causes, OrderId, ReservationId, SaleId, StockError};
 use sentinel::Next;
 use serde_json::{Map, Value, json};
 
-use crate::fields::FieldFault;
+use crate::fields::sentence;
 use crate::problems::{self as table, Kind};
 
 /// Where problem types live; set once at start.
@@ -99,7 +100,7 @@ impl Problem {
     /// 400, with what is wrong where.
     #[must_use]
     pub fn invalid_request(faults: &[FieldFault]) -> Self {
-        let detail = faults.first().map_or("The request is not valid.".to_owned(), FieldFault::sentence);
+        let detail = faults.first().map_or("The request is not valid.".to_owned(), sentence);
         Self::new(table::INVALID_REQUEST, detail).extend("errors", json!(faults))
     }
 
@@ -338,11 +339,15 @@ impl Problem {
         Self::new(table::RECOVERING, "Orders stand. The sale goes on by itself.").retry_soon()
     }
 
-    pub(crate) fn secrets_unavailable() -> Self {
+    /// 503: Secrets Manager does not answer.
+    #[must_use]
+    pub fn secrets_unavailable() -> Self {
         Self::new(table::SECRETS_UNAVAILABLE, "Nothing was done. Send the same request again.").retry_soon()
     }
 
-    pub(crate) fn identity_unavailable() -> Self {
+    /// 503: the identity provider's keys cannot be had.
+    #[must_use]
+    pub fn identity_unavailable() -> Self {
         Self::new(table::IDENTITY_UNAVAILABLE, "Nothing was done. Send the same request with the same token.")
             .retry_soon()
     }

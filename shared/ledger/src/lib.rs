@@ -24,10 +24,11 @@ mod settle;
 mod stock_change;
 mod table;
 
+pub use api::OrderState;
 pub use cancel::CancelOutcome;
 pub use confirm::{CONFIRM_DEADLINE, ConfirmOutcome, PurchaseError};
 pub use ledger::{Ledger, LedgerError};
-pub use order::{Order, OrderState};
+pub use order::Order;
 pub use orders::{Cursor, InvalidCursor, OrdersPage};
 pub use record::RecordOutcome;
 pub use sale_record::{PendingRestock, SaleRecord};

@@ -1,5 +1,6 @@
 //! An order, and how its item looks.
 
+use api::{OrderAnswer, OrderState};
 use jiff::Timestamp;
 use sale::{OrderId, Reservation, ReservationId, SaleId, ShopperId, Sku};
 use serde::Serialize;
@@ -12,7 +13,7 @@ use crate::table::{KEY, LISTING_KEY, LISTING_SORT, ORDER_SHARDS, order_key, orde
 
 /// A confirmed reservation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(into = "PublicOrder")]
+#[serde(into = "OrderAnswer")]
 pub struct Order {
     /// Its id, derived from the reservation's.
     pub id: OrderId,
@@ -38,27 +39,8 @@ pub struct Order {
     pub cancelled_at: Option<Timestamp>,
 }
 
-/// Where an order stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OrderState {
-    /// It stands.
-    Confirmed,
-    /// The merchant cancelled it.
-    Cancelled,
-}
-
 /// The state of an order's item where there is no order and never will be one.
 pub(crate) const TOMBSTONE: &str = "tombstone";
-
-impl OrderState {
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Confirmed => "confirmed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
 
 impl Order {
     /// The order that this reservation becomes.
@@ -153,24 +135,7 @@ fn read_id<T, E>(
     parse(read_text(item, name)?).map_err(|_| Malformed(name))
 }
 
-/// An order as an answer shows it. Whose it is stays inside.
-#[derive(Serialize)]
-struct PublicOrder {
-    id: OrderId,
-    sale: SaleId,
-    reservation_id: ReservationId,
-    sku: Sku,
-    quantity: u32,
-    units: Vec<u32>,
-    state: OrderState,
-    price_minor: u64,
-    total_minor: u64,
-    currency: String,
-    confirmed_at: Timestamp,
-    cancelled_at: Option<Timestamp>,
-}
-
-impl From<Order> for PublicOrder {
+impl From<Order> for OrderAnswer {
     fn from(order: Order) -> Self {
         Self {
             quantity: order.quantity(),

@@ -18,41 +18,55 @@ const PRICE_MINOR_MAX: u64 = 100_000_000_000;
 
 /// What a merchant says about a sale. The ledger keeps it; Redis is loaded from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Definition {
     /// Heading of the sale's page.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = TITLE_CHARS_MAX)))]
     pub title: String,
     /// Text of the sale's page.
+    #[cfg_attr(feature = "schema", schemars(length(max = DESCRIPTION_CHARS_MAX)))]
     #[serde(default)]
     pub description: String,
     /// ISO 4217 code of all prices.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[A-Z]{3}$")))]
     pub currency: String,
     /// When reserving begins; without it the sale opens by the merchant's `open`.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::Time>"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opens_at: Option<Timestamp>,
     /// When reserving ends.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::Time"))]
     pub closes_at: Timestamp,
     /// How long a hold is kept, in seconds.
+    #[cfg_attr(feature = "schema", schemars(range(min = 10, max = 3600)))]
     pub hold_seconds: u32,
     /// Units that one shopper may hold and order.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 10)))]
     pub limit_per_shopper: u32,
     /// Which shoppers may reserve.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 2), extend("uniqueItems" = true)))]
     pub shoppers: Vec<ShopperKind>,
     /// The variants.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = SKUS_MAX)))]
     pub skus: Vec<SkuDefinition>,
 }
 
 /// What a merchant says about one SKU.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SkuDefinition {
     /// Its name within the sale.
     pub sku: Sku,
     /// What the page calls it.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = TITLE_CHARS_MAX)))]
     pub title: String,
     /// Price of one unit in minor units of the sale's currency.
+    #[cfg_attr(feature = "schema", schemars(range(max = PRICE_MINOR_MAX)))]
     pub price_minor: u64,
     /// Number of units.
+    #[cfg_attr(feature = "schema", schemars(range(max = STOCK_MAX)))]
     pub stock: u32,
 }
 

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 #[error("{0}")]
 pub struct InvalidId(pub(crate) &'static str);
 
-const NAME_LENGTH_MAX: usize = 32;
+pub(crate) const NAME_LENGTH_MAX: usize = 32;
 
 fn is_name(text: &str) -> bool {
     let mut bytes = text.bytes();

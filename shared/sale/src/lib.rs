@@ -30,6 +30,8 @@ mod release;
 mod reservation;
 mod reserve;
 mod restock;
+#[cfg(feature = "schema")]
+mod schema;
 mod script;
 mod shopper;
 mod stock;
@@ -55,6 +57,8 @@ pub use release::ReleaseOutcome;
 pub use reservation::{Reservation, ReservationState};
 pub use reserve::{Quota, RateLimit, ReserveAnswer, ReserveOutcome, ReserveRequest};
 pub use restock::RestockOutcome;
+#[cfg(feature = "schema")]
+pub use schema::Time;
 pub use sentinel::{Deadline, Next, Status as RedisStatus};
 pub use shopper::{Shopper, ShopperId, ShopperKind};
 pub use stock::{Stock, StockError};

@@ -6,6 +6,7 @@ use crate::InvalidId;
 
 /// How a shopper is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ShopperKind {
     /// By a token of the merchant's identity provider.

@@ -37,9 +37,11 @@ pub(crate) fn idempotent() -> Plan {
     Plan { idempotency: Idempotency::Idempotent, ..Plan::default() }
 }
 
-/// For whoever counts acknowledgements: on a busy host a replica may take its time.
-pub(crate) fn patient() -> Plan {
-    Plan { durability: Durability::Replicas { count: 1, timeout: ms(190) }, ..Plan::default() }
+/// For whoever counts acknowledgements: on a busy host, or after a failover, a replica takes its time.
+pub(crate) fn patient(mut config: Config) -> (Client, Plan) {
+    (config.timings.response, config.timings.down_after) = (ms(5_000), ms(6_000));
+    let durability = Durability::Replicas { count: 1, timeout: ms(4_000) };
+    (Client::new(config).unwrap(), Plan { durability, timeout: ms(15_000), ..Plan::default() })
 }
 
 /// A call that only the master answers.

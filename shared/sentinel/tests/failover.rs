@@ -140,10 +140,10 @@ async fn a_master_that_died_and_comes_back_as_one_is_never_used() {
 #[ignore = "slow: run by cargo spillway test --all"]
 async fn the_time_a_new_master_has_no_replica_is_not_seen_by_a_caller() {
     let cluster = cluster().await;
-    let (master, client) = connected(&cluster).await;
+    let (client, plan) = patient(cluster.config());
     let history = History::new();
-    history.write(&client, patient()).await.unwrap();
-    cluster.kill(Member::Node(master)).unwrap();
+    history.write(&client, plan).await.unwrap();
+    cluster.kill(Member::Node(cluster.master().await.unwrap())).unwrap();
     // The first call finds the connection dead and sends nothing, so it is not in doubt.
     eventually("the end of the connection", async || {
         one(&client, call(Idempotency::NonIdempotent, ms(100)))
@@ -152,7 +152,7 @@ async fn the_time_a_new_master_has_no_replica_is_not_seen_by_a_caller() {
             .filter(|_| client.status().master.is_none())
     })
     .await;
-    history.write(&client, Plan { timeout: ms(15_000), ..patient() }).await.unwrap();
+    history.write(&client, plan).await.unwrap();
     let tally = history.check(&cluster).await.unwrap();
     assert_eq!(tally.count(Outcome::Acknowledged), 2, "{tally:?}");
 }

@@ -22,10 +22,10 @@ async fn a_cluster_starts_settled_and_undisturbed_writes_are_all_made() {
 #[tokio::test]
 async fn a_history_tells_a_lost_write_and_one_that_ran_twice() {
     let cluster = Cluster::start(ClusterOptions::default()).await.unwrap();
-    let client = Client::new(cluster.config()).unwrap();
+    let (client, plan) = patient(cluster.config());
     let history = History::new();
     for _ in 0..3 {
-        history.write(&client, patient()).await.unwrap();
+        history.write(&client, plan).await.unwrap();
     }
     let master = Member::Node(cluster.master().await.unwrap());
     cluster.command(master, &["HINCRBY", "sentinel:history", "1", "1"]).await.unwrap();

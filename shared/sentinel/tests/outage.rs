@@ -1,6 +1,7 @@
 //! Long outages, and a load that must not starve anyone.
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sentinel::testkit::{Cluster, ClusterOptions, History, Member, Outcome, Plan, Return};
 
@@ -15,23 +16,20 @@ async fn of_many_calls_at_once_none_starves() {
     let (_, client) = connected(&cluster).await;
     let history = History::new();
     let mut callers = tokio::task::JoinSet::new();
-    for _ in 0..CALLERS {
-        let (history, client) = (history.clone(), client.clone());
+    let answered: Arc<[AtomicUsize; CALLERS]> = Arc::new([const { AtomicUsize::new(0) }; CALLERS]);
+    for caller in 0..CALLERS {
+        let (history, client, answered) = (history.clone(), client.clone(), answered.clone());
         callers.spawn(async move {
-            let mut took = Vec::new();
             for _ in 0..CALLS {
-                let begun_at = Instant::now();
                 history.write(&client, Plan::default()).await.unwrap();
-                took.push(begun_at.elapsed());
+                answered[caller].fetch_add(1, Ordering::Relaxed);
             }
-            took
         });
     }
-    let mut took: Vec<Duration> = callers.join_all().await.into_iter().flatten().collect();
-    took.sort();
-    let (p99, max) = (took[took.len() * 99 / 100], took[took.len() - 1]);
-    println!("p50 {:?}, p99 {p99:?}, max {max:?}", took[took.len() / 2]);
-    assert!(p99 < cluster.config().timings.response, "each has its answer in one attempt");
+    callers.join_next().await.unwrap().unwrap();
+    let slowest = answered.iter().map(|count| count.load(Ordering::Relaxed)).min().unwrap();
+    assert!(slowest > CALLS / 2, "one caller is through when another has {slowest} answers");
+    callers.join_all().await;
     let tally = history.check(&cluster).await.unwrap();
     // On a busy host a replica may now and then not acknowledge in time.
     let made = tally.count(Outcome::Acknowledged) + tally.count(Outcome::Unreplicated);

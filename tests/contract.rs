@@ -1,0 +1,229 @@
+//! What several places say of the same thing, they say alike: the routes, the environment of the functions,
+//! what their roles may do.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use edge::{SECRET_SETTINGS, SETTINGS};
+use yaml_rust2::YamlLoader;
+
+use crate::acl::{bodies, with_what_it_calls};
+use crate::routes::{self, Entry, Gateway, Route, address};
+use crate::settings::binary;
+use crate::template::functions_of_templates;
+use crate::tidy::{files, names_of, read};
+
+/// What is wrong with what a place says of the routes: one that it lacks, one that does not exist.
+fn faults(place: &str, entries: &[Entry], routes: &BTreeSet<Route>) -> Vec<String> {
+    let lacking = routes.iter().filter(|route| !entries.iter().any(|entry| entry.covers(route)));
+    let mut faults: Vec<_> = lacking.map(|route| format!("{place} lacks {route:?}")).collect();
+    let unknown = entries.iter().filter(|entry| !routes.iter().any(|route| entry.covers(route)));
+    faults.extend(unknown.map(|entry| format!("{place} has {entry:?}, which no function answers")));
+    faults
+}
+
+/// What is wrong with a gateway: an address that goes to another function, a location that no route uses.
+fn gateway_faults(gateway: &Gateway, routes: &BTreeSet<Route>) -> Vec<String> {
+    let (mut faults, mut used) = (Vec::new(), Vec::new());
+    for route in routes {
+        let location = gateway.location(&address(&route.path));
+        let goes_to = location.map_or("nowhere", |location| location.upstream.as_str());
+        if goes_to != route.function {
+            faults.push(format!("{} sends {route:?} to {goes_to}", gateway.file));
+        }
+        used.extend(location);
+    }
+    // What no route answers goes somewhere too: `/`.
+    let unused =
+        gateway.locations.iter().filter(|location| location.pattern != "/" && !used.contains(location));
+    faults.extend(unused.map(|location| format!("{}: no route uses {location:?}", gateway.file)));
+    faults
+}
+
+#[test]
+fn every_place_that_lists_the_routes_says_what_the_functions_answer() {
+    let routes = routes::of_functions();
+    let mut wrong = Vec::new();
+    for (place, entries) in [
+        ("[workspace.metadata.lambda.watch.router]", routes::of_watch()),
+        ("the templates in infra/", routes::of_templates()),
+        ("the table of README.md", routes::of_readme()),
+        ("openapi.json", routes::of_openapi()),
+    ] {
+        wrong.extend(faults(place, &entries, &routes));
+    }
+    let gateways = routes::gateways();
+    assert!(!gateways.is_empty(), "no file in infra/nginx passes requests on");
+    wrong.extend(gateways.iter().flat_map(|gateway| gateway_faults(gateway, &routes)));
+    assert!(wrong.is_empty(), "\n  {}", wrong.join("\n  "));
+}
+
+#[test]
+fn a_place_that_lacks_a_route_or_has_one_too_many_or_names_another_function_is_told() {
+    let routes = routes::of_functions();
+    for (place, entries) in [
+        ("watch", routes::of_watch()),
+        ("templates", routes::of_templates()),
+        ("readme", routes::of_readme()),
+        ("openapi", routes::of_openapi()),
+    ] {
+        for left_out in 0..entries.len() {
+            let mut fewer = entries.clone();
+            let entry = fewer.remove(left_out);
+            assert!(!faults(place, &fewer, &routes).is_empty(), "{place} without {entry:?}");
+            if let Some(function) = &entry.function {
+                let other = if function == "page" { "admin" } else { "page" };
+                fewer.push(Entry { function: Some(other.to_owned()), ..entry });
+                assert!(!faults(place, &fewer, &routes).is_empty(), "{place}: {left_out} by {other}");
+            }
+        }
+        let more = [&entries[..], &[Entry::new(Some("GET"), "/sales/{sale}/tickets", None)]].concat();
+        assert_eq!(faults(place, &more, &routes).len(), 1, "{place}");
+    }
+    for gateway in routes::gateways() {
+        for changed in 0..gateway.locations.len() {
+            let mut locations = gateway.locations.clone();
+            if locations[changed].pattern == "/" {
+                continue;
+            }
+            "nobody".clone_into(&mut locations[changed].upstream);
+            let other = Gateway { file: gateway.file.clone(), locations };
+            assert!(!gateway_faults(&other, &routes).is_empty(), "{:?}", other.locations[changed]);
+        }
+    }
+}
+
+/// Names of settings in a text.
+fn named(text: &str) -> BTreeSet<&'static str> {
+    let words: BTreeSet<&str> =
+        text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').collect();
+    SETTINGS.iter().map(|setting| setting.name).filter(|name| words.contains(name)).collect()
+}
+
+/// What a function reads of its environment: what its `main` and `serve` take from the settings.
+fn settings_of(function: &str) -> BTreeSet<&'static str> {
+    let mut takers = BTreeMap::new();
+    let edge = files("shared/edge/src", "rs").into_iter().map(read);
+    for code in edge.filter(|code| code.contains("impl Settings {")) {
+        bodies(code.split("#[cfg(test)]").next().unwrap(), "fn ", &mut takers);
+    }
+    let main = read(format!("functions/{function}/src/main.rs"));
+    let mut text = main + &read("shared/edge/src/serve.rs") + &read("shared/edge/src/app.rs");
+    let mut seen = BTreeSet::new();
+    let is_taken = |text: &str, name: &str| {
+        ["settings.", "self."].iter().any(|owner| text.contains(&format!("{owner}{name}(")))
+    };
+    while let Some((name, body)) =
+        takers.iter().find(|(name, _)| !seen.contains(*name) && is_taken(&text, name))
+    {
+        seen.insert(name);
+        text += body;
+    }
+    named(&text)
+}
+
+/// What the secrets hold that this text names as outputs of the stack of secrets.
+fn held_by_secrets(text: &str) -> BTreeSet<&'static str> {
+    let stack = YamlLoader::load_from_str(&read("infra/secrets.yaml")).unwrap().remove(0);
+    let outputs = text.split("Secrets.Outputs.").skip(1);
+    let names = outputs.map(|rest| rest.split(|letter: char| !letter.is_alphanumeric()).next().unwrap());
+    let mut held = BTreeSet::new();
+    for name in names {
+        let secret = &stack["Resources"][name]["Properties"];
+        let generated = secret["GenerateSecretString"]["GenerateStringKey"].as_str();
+        let settings = named(generated.or(secret["SecretString"].as_str()).unwrap_or_default());
+        assert_eq!(settings.len(), 1, "the secret {name} holds {settings:?}");
+        held.extend(settings);
+    }
+    held
+}
+
+/// What a function says that it lacks where it has nothing but a Lambda runtime.
+fn missing(function: &str) -> BTreeSet<&'static str> {
+    let mut command = Command::new(binary(function));
+    command.env_clear().env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1");
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(78), "{function} starts without a setting");
+    let message = String::from_utf8(output.stderr).unwrap();
+    let told = message.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    let told: String = told.collect::<Vec<_>>().join(" ");
+    named(&told)
+}
+
+#[test]
+fn each_function_is_given_the_settings_that_it_reads_and_no_other() {
+    let functions = functions_of_templates();
+    let names: BTreeSet<_> = functions.iter().map(|function| function.name.clone()).collect();
+    assert_eq!(names, names_of("functions"), "the functions of the templates");
+    for function in &functions {
+        let name = &function.name;
+        let in_environment: BTreeSet<_> = function.environment.keys().map(String::as_str).collect();
+        let open: Vec<_> =
+            SECRET_SETTINGS.iter().filter(|secret| in_environment.contains(**secret)).collect();
+        assert!(open.is_empty(), "the template gives {name} secrets for everybody to read: {open:?}");
+        let secrets = function.environment.get("SECRETS").map_or("", String::as_str);
+        let (given, reads, required) =
+            (&in_environment | &held_by_secrets(secrets), settings_of(name), missing(name));
+        assert!(required.is_subset(&reads), "{name} lacks {required:?}; seen in its code are {reads:?}");
+        let unread: BTreeSet<&str> = &given - &reads;
+        assert!(unread.is_empty(), "the template gives {name} what it does not read: {unread:?}");
+        let lacking = &required - &given;
+        assert!(lacking.is_empty(), "the template does not give {name} what it needs: {lacking:?}");
+        let user = function.environment.get("REDIS_USERNAME");
+        let expected = reads.contains("REDIS_USERNAME").then_some(name);
+        assert_eq!(user, expected, "the user of {name} at the data nodes");
+        assert_eq!(given.contains("REDIS_PASSWORD"), expected.is_some(), "the password of {name}");
+        let may_read =
+            function.permissions.iter().filter(|(action, _)| action == "secretsmanager:GetSecretValue");
+        let may_read: String = may_read.map(|(_, secret)| secret.as_str()).collect::<Vec<_>>().join(" ");
+        assert_eq!(held_by_secrets(&may_read), held_by_secrets(secrets), "the secrets that {name} may read");
+    }
+}
+
+/// A call of the DynamoDB client, and the permission that it needs.
+const CALLS: [(&str, &str); 9] = [
+    (".get_item()", "GetItem"),
+    (".batch_get_item()", "BatchGetItem"),
+    (".put_item()", "PutItem"),
+    (".update_item()", "UpdateItem"),
+    (".delete_item()", "DeleteItem"),
+    (".query()", "Query"),
+    ("Put::builder()", "PutItem"),
+    ("Update::builder()", "UpdateItem"),
+    ("Delete::builder()", "DeleteItem"),
+];
+
+/// What a function asks of the ledger's table, itself or by what it calls.
+fn actions_of(function: &str) -> BTreeSet<String> {
+    let manifest: toml::Table = read(format!("functions/{function}/Cargo.toml")).parse().unwrap();
+    if !manifest["dependencies"].as_table().unwrap().contains_key("ledger") {
+        return BTreeSet::new();
+    }
+    let mut ledger = BTreeMap::new();
+    for file in files("shared/ledger/src", "rs") {
+        bodies(&read(file), "fn ", &mut ledger);
+    }
+    let own: String = files(format!("functions/{function}/src"), "rs").iter().map(read).collect();
+    let code = with_what_it_calls(&own, &ledger);
+    let needed = CALLS.iter().filter(|(call, _)| code.contains(call));
+    needed.map(|(_, action)| format!("dynamodb:{action}")).collect()
+}
+
+#[test]
+fn each_role_may_do_at_the_ledger_what_its_function_calls_and_nothing_else() {
+    for function in functions_of_templates() {
+        let name = &function.name;
+        let at_ledger: Vec<_> =
+            function.permissions.iter().filter(|(action, _)| action.starts_with("dynamodb:")).collect();
+        let allowed: BTreeSet<String> = at_ledger.iter().map(|(action, _)| action.clone()).collect();
+        assert_eq!(allowed, actions_of(name), "what the role of {name} may do; right: what it calls");
+        for (action, resource) in at_ledger {
+            let is_index = resource.ends_with("/index/listing");
+            assert_eq!(is_index, action == "dynamodb:Query", "{name}: {action} on {resource}");
+            assert!(!resource.contains('*'), "{name}: {action} on {resource}");
+        }
+        for (action, resource) in &function.permissions {
+            assert!(!action.contains('*'), "{name} may do {action} on {resource}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The examples in `openapi.json`: one purchase, told in the answers that it gets. They are checked against the
+//! schemas, like real answers.
+
+use serde_json::{Value, json};
+
+use crate::openapi_operations::Operation;
+
+/// The body that this operation is sent.
+pub(crate) fn request(schema: &str) -> Value {
+    match schema {
+        "Wish" => json!({ "sku": "standard", "quantity": 2 }),
+        "Quantity" => json!({ "quantity": 50 }),
+        "Definition" => definition(),
+        _ => panic!("no example of {schema}"),
+    }
+}
+
+/// The body of this operation's answer.
+pub(crate) fn answer(operation: &Operation, schema: &str) -> Value {
+    let mut answer = plain(schema);
+    match operation.id {
+        // A receipt comes with what a replica has just acknowledged.
+        "findReservation" => answer["receipt"] = Value::Null,
+        "release" => {
+            answer["receipt"] = Value::Null;
+            answer["state"] = json!("released");
+        }
+        "cancelOrder" => {
+            answer["state"] = json!("cancelled");
+            answer["cancelled_at"] = json!("2027-03-02T08:15:30.25Z");
+        }
+        "pauseSale" => answer["paused"] = json!(true),
+        "closeSale" => answer["closed"] = json!(true),
+        _ => {}
+    }
+    answer
+}
+
+fn plain(schema: &str) -> Value {
+    match schema {
+        "Status" => json!({
+            "sale": "spring-drop", "state": "open", "server_time": "2027-03-01T10:00:02.125Z",
+            "opens_at": "2027-03-01T10:00:00Z", "closes_at": "2027-03-01T12:00:00Z",
+            "skus": [{ "sku": "standard", "available": 4821, "sold_out": false, "may_return": true }],
+            "poll_after_ms": 1000
+        }),
+        "Session" => json!({ "expires_at": "2027-03-02T09:58:00.5Z" }),
+        "Reservation" => json!({
+            "id": "c5h66p35cpjmgqbaddm6qrb1ec", "sale": "spring-drop", "sku": "standard", "quantity": 2,
+            "units": [17, 18], "state": "held", "expires_at": "2027-03-01T10:05:02.125Z",
+            "expires_in_ms": 300_000, "server_time": "2027-03-01T10:00:02.125Z", "price_minor": 4990,
+            "total_minor": 9980, "currency": "EUR",
+            "receipt": "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiIsImtpZCI6ImEifQ.e30.c2lnbmF0dXJl", "order_id": null
+        }),
+        "Order" => order(),
+        "Orders" => json!({ "orders": [order()], "next_cursor": "MXx8" }),
+        "Sale" => sale(),
+        "Sales" => json!({ "sales": [sale()] }),
+        "Report" => json!({
+            "sale": "spring-drop", "state": "open", "server_time": "2027-03-01T10:00:02.125Z", "epoch": 1,
+            "conserved": true, "unsettled": 3,
+            "skus": [{
+                "sku": "standard", "stock": 5000, "available": 4821, "held": 120, "sold": 59, "quarantined": 0,
+                "withdrawn": 0, "conserved": true
+            }]
+        }),
+        "Restocked" => json!({ "sku": "standard", "stock": 5050, "restocked": 50 }),
+        "Withdrawn" => json!({ "sku": "standard", "stock": 4950, "withdrawn": 50 }),
+        "Cluster" => cluster(),
+        _ => panic!("no example of {schema}"),
+    }
+}
+
+fn definition() -> Value {
+    json!({
+        "title": "Spring drop", "description": "Five thousand, once.", "currency": "EUR",
+        "opens_at": "2027-03-01T10:00:00Z", "closes_at": "2027-03-01T12:00:00Z", "hold_seconds": 300,
+        "limit_per_shopper": 2, "shoppers": ["account", "guest"],
+        "skus": [{ "sku": "standard", "title": "Standard", "price_minor": 4990, "stock": 5000 }]
+    })
+}
+
+fn sale() -> Value {
+    let mut sale = definition();
+    for (name, value) in [
+        ("sale", json!("spring-drop")),
+        ("version", json!(1)),
+        ("epoch", json!(1)),
+        ("paused", json!(false)),
+        ("closed", json!(false)),
+    ] {
+        sale[name] = value;
+    }
+    sale
+}
+
+fn order() -> Value {
+    json!({
+        "id": "64o3gchp6orj4d9l6oqj2e1h68", "sale": "spring-drop",
+        "reservation_id": "c5h66p35cpjmgqbaddm6qrb1ec", "sku": "standard", "quantity": 2, "units": [17, 18],
+        "state": "confirmed", "price_minor": 4990, "total_minor": 9980, "currency": "EUR",
+        "confirmed_at": "2027-03-01T10:01:40.5Z", "cancelled_at": null
+    })
+}
+
+fn cluster() -> Value {
+    let sentinel = |address: &str| {
+        json!({
+            "address": address, "silence": null, "master": "10.0.1.10:6379", "config_epoch": 4,
+            "flags": "master", "quorum": 2, "sentinels": 3, "replicas": 2, "has_quorum": true, "is_tilted": false
+        })
+    };
+    let replica = |address: &str, lag_seconds: u64| json!({ "address": address, "is_online": true, "lag_bytes": 14, "lag_seconds": lag_seconds });
+    json!({
+        "faults": ["Replica 10.0.3.10:6379 is 7 s behind."],
+        "master": {
+            "address": "10.0.1.10:6379", "config_epoch": 4, "lineage": "8f3c1d0e5b7a49628f3c1d0e5b7a49628f3c1d0e",
+            "offset": 918_273_645, "replicas": [replica("10.0.2.10:6379", 0), replica("10.0.3.10:6379", 7)],
+            "memory_bytes": 52_428_800, "memory_bytes_max": 1_073_741_824, "clients": 812, "clients_max": 10_000
+        },
+        "sentinels": [sentinel("10.0.1.10:26379"), sentinel("10.0.2.10:26379"), sentinel("10.0.3.10:26379")]
+    })
+}

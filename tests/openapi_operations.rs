@@ -1,0 +1,377 @@
+//! The operations of `openapi.json`: who may ask, what is sent, and every answer. The bodies are named here and
+//! come from the types; that this table is true, `openapi_answers.rs` checks on real answers.
+
+/// One request that can be made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Operation {
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) id: &'static str,
+    pub(crate) summary: &'static str,
+    pub(crate) audience: Audience,
+    /// Whether it needs an `Idempotency-Key`.
+    pub(crate) has_key: bool,
+    /// The type of its query's parameters.
+    pub(crate) query: Option<&'static str>,
+    /// The type of its body.
+    pub(crate) body: Option<&'static str>,
+    pub(crate) successes: &'static [Success],
+    /// Slugs of what it can refuse, besides [`ANY`].
+    pub(crate) problems: &'static [&'static [&'static str]],
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    Everybody,
+    Shopper,
+    Merchant,
+}
+
+/// An answer that is no problem.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Success {
+    pub(crate) status: u16,
+    pub(crate) description: &'static str,
+    pub(crate) content: Content,
+    /// Headers that come with it; one with `?` at its end may be absent.
+    pub(crate) headers: &'static [&'static str],
+}
+
+/// What a body is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Content {
+    /// JSON of this type.
+    Json(&'static str),
+    /// JSON without a type of its own.
+    Object,
+    /// A text of one of these types.
+    Text(&'static [&'static str]),
+    Nothing,
+}
+
+/// What any request can be told, by the function or by the gateway before it.
+pub(crate) const ANY: &[&str] =
+    &["invalid-request", "headers-too-large", "internal", "outcome-unknown", "overloaded"];
+
+const NO_MORE: &[&[&str]] = &[];
+const SECRETS: &[&str] = &["secrets-unavailable"];
+const SHOPPER: &[&str] = &["unauthenticated", "identity-unavailable", "secrets-unavailable"];
+const SHOPPER_CHANGES: &[&str] =
+    &["unauthenticated", "identity-unavailable", "secrets-unavailable", "origin-refused"];
+const MERCHANT: &[&str] = &["unauthenticated", "secrets-unavailable"];
+const KEY: &[&str] = &["idempotency-key-missing", "idempotency-key-reused"];
+const BODY: &[&str] = &["body-too-large", "not-json"];
+const STOCK: &[&str] = &["stock-unavailable", "recovering"];
+const LEDGER: &[&str] = &["ledger-unavailable"];
+const SALE: &[&str] = &["sale-not-found"];
+const ENDED: &[&str] = &["reservation-expired", "reservation-released", "order-cancelled"];
+
+const fn json(status: u16, description: &'static str, schema: &'static str) -> Success {
+    Success { status, description, content: Content::Json(schema), headers: &[] }
+}
+
+const fn with_headers(success: Success, headers: &'static [&'static str]) -> Success {
+    Success { headers, ..success }
+}
+
+const fn text(description: &'static str, types: &'static [&'static str]) -> Success {
+    Success { status: 200, description, content: Content::Text(types), headers: &[] }
+}
+
+const GET: Operation = Operation {
+    method: "get",
+    path: "",
+    id: "",
+    summary: "",
+    audience: Audience::Everybody,
+    has_key: false,
+    query: None,
+    body: None,
+    successes: &[],
+    problems: NO_MORE,
+};
+
+const POST: Operation = Operation { method: "post", ..GET };
+
+/// A merchant's change of where a sale stands.
+const CHANGE: Operation = Operation {
+    audience: Audience::Merchant,
+    successes: &[json(200, "The sale as it stands then; a repeat changes nothing.", "Sale")],
+    problems: &[MERCHANT, SALE, &["sale-conflict"], STOCK, LEDGER],
+    ..POST
+};
+
+/// Every operation, in the order in which the README lists the routes.
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation {
+        path: "/sales/{sale}",
+        id: "getPage",
+        summary: "The page of a sale, the same for everybody",
+        successes: &[with_headers(text("The page.", &["text/html"]), &["Cache-Control"])],
+        problems: &[SALE, SECRETS, STOCK],
+        ..GET
+    },
+    Operation {
+        path: "/sales/{sale}/status",
+        id: "getStatus",
+        summary: "What changes while a sale runs, the same for everybody; cacheable for a second",
+        successes: &[with_headers(json(200, "The status.", "Status"), &["Cache-Control"])],
+        problems: &[SALE, SECRETS, STOCK],
+        ..GET
+    },
+    Operation {
+        path: "/assets/{file}",
+        id: "getAsset",
+        summary: "Style and script of the page",
+        successes: &[with_headers(text("The file.", &["text/css", "text/javascript"]), &["Cache-Control"])],
+        problems: &[&["route-not-found"]],
+        ..GET
+    },
+    Operation {
+        path: "/sessions",
+        id: "openSession",
+        summary: "Become a guest, or go on as the same one",
+        successes: &[
+            with_headers(json(201, "A new guest, whom the cookie names.", "Session"), &["Set-Cookie"]),
+            with_headers(json(200, "The guest whom the cookie named already.", "Session"), &["Set-Cookie?"]),
+        ],
+        problems: &[&["origin-refused"], SECRETS],
+        ..POST
+    },
+    Operation {
+        path: "/sales/{sale}/reservations",
+        id: "reserve",
+        summary: "Hold units; the same key gets the same hold again",
+        audience: Audience::Shopper,
+        has_key: true,
+        body: Some("Wish"),
+        successes: &[
+            with_headers(
+                json(201, "A new hold, with its receipt.", "Reservation"),
+                &["Location", "RateLimit", "RateLimit-Policy"],
+            ),
+            with_headers(
+                json(200, "The hold of an earlier request with this key.", "Reservation"),
+                &["RateLimit?", "RateLimit-Policy"],
+            ),
+        ],
+        problems: &[
+            SHOPPER_CHANGES,
+            SALE,
+            &["sku-not-found", "sale-not-open", "sale-paused", "sale-ended", "sold-out", "limit-reached"],
+            ENDED,
+            KEY,
+            BODY,
+            &["quota-exceeded"],
+            STOCK,
+        ],
+        ..POST
+    },
+    Operation {
+        path: "/sales/{sale}/reservations/{id}",
+        id: "findReservation",
+        summary: "One's own reservation",
+        audience: Audience::Shopper,
+        successes: &[json(200, "The reservation.", "Reservation")],
+        problems: &[SHOPPER, SALE, &["reservation-not-found"], STOCK],
+        ..GET
+    },
+    Operation {
+        method: "delete",
+        path: "/sales/{sale}/reservations/{id}",
+        id: "release",
+        summary: "Give one's own reservation back",
+        audience: Audience::Shopper,
+        successes: &[json(200, "The reservation, released now or before.", "Reservation")],
+        problems: &[
+            SHOPPER_CHANGES,
+            SALE,
+            &["reservation-not-found", "confirm-in-progress", "already-ordered"],
+            &["reservation-expired", "order-cancelled"],
+            STOCK,
+        ],
+        ..GET
+    },
+    Operation {
+        path: "/sales/{sale}/reservations/{id}/order",
+        id: "confirm",
+        summary: "Make the reservation an order; a repeat gets the same order",
+        audience: Audience::Shopper,
+        successes: &[
+            with_headers(json(201, "The order.", "Order"), &["Location"]),
+            json(200, "The order of an earlier request.", "Order"),
+        ],
+        problems: &[
+            SHOPPER_CHANGES,
+            SALE,
+            &["reservation-not-found", "limit-reached", "unit-lost"],
+            ENDED,
+            STOCK,
+            LEDGER,
+        ],
+        ..POST
+    },
+    Operation {
+        path: "/orders/{id}",
+        id: "findOrder",
+        summary: "One's own order",
+        audience: Audience::Shopper,
+        successes: &[json(200, "The order.", "Order")],
+        problems: &[SHOPPER, &["order-not-found"], LEDGER],
+        ..GET
+    },
+    Operation {
+        path: "/admin/sales",
+        id: "listSales",
+        summary: "All sales",
+        audience: Audience::Merchant,
+        successes: &[json(200, "All sales.", "Sales")],
+        problems: &[MERCHANT, LEDGER],
+        ..GET
+    },
+    Operation {
+        path: "/admin/sales/{sale}",
+        id: "showSale",
+        summary: "A sale",
+        audience: Audience::Merchant,
+        successes: &[json(200, "The sale.", "Sale")],
+        problems: &[MERCHANT, SALE, LEDGER],
+        ..GET
+    },
+    Operation {
+        method: "put",
+        path: "/admin/sales/{sale}",
+        id: "defineSale",
+        summary: "Create a sale, or change what can change",
+        audience: Audience::Merchant,
+        body: Some("Definition"),
+        successes: &[
+            json(201, "The new sale.", "Sale"),
+            json(200, "The sale as it is now; a repeat changes nothing.", "Sale"),
+        ],
+        problems: &[MERCHANT, SALE, &["stock-mismatch", "sale-conflict"], BODY, STOCK, LEDGER],
+        ..GET
+    },
+    Operation { path: "/admin/sales/{sale}/open", id: "openSale", summary: "Let a sale begin now", ..CHANGE },
+    Operation {
+        path: "/admin/sales/{sale}/pause",
+        id: "pauseSale",
+        summary: "Let new reservations wait",
+        ..CHANGE
+    },
+    Operation { path: "/admin/sales/{sale}/resume", id: "resumeSale", summary: "End the pause", ..CHANGE },
+    Operation {
+        path: "/admin/sales/{sale}/close",
+        id: "closeSale",
+        summary: "End a sale for good",
+        ..CHANGE
+    },
+    Operation {
+        path: "/admin/sales/{sale}/report",
+        id: "report",
+        summary: "Available, held and sold units of each SKU, and whether they add up",
+        audience: Audience::Merchant,
+        successes: &[json(200, "The figures.", "Report")],
+        problems: &[MERCHANT, SALE, STOCK],
+        ..GET
+    },
+    Operation {
+        path: "/admin/sales/{sale}/orders",
+        id: "listOrders",
+        summary: "The orders of a sale, in pages",
+        audience: Audience::Merchant,
+        query: Some("OrdersQuery"),
+        successes: &[json(200, "A page.", "Orders")],
+        problems: &[MERCHANT, SALE, LEDGER],
+        ..GET
+    },
+    Operation {
+        path: "/admin/sales/{sale}/skus/{sku}/restock",
+        id: "restock",
+        summary: "Add units; the same key adds them once",
+        audience: Audience::Merchant,
+        has_key: true,
+        body: Some("Quantity"),
+        successes: &[json(200, "The stock afterwards.", "Restocked")],
+        problems: &[MERCHANT, SALE, &["sku-not-found"], KEY, BODY, STOCK, LEDGER],
+        ..POST
+    },
+    Operation {
+        path: "/admin/sales/{sale}/skus/{sku}/withdraw",
+        id: "withdraw",
+        summary: "Take available units out; the same key takes them out once",
+        audience: Audience::Merchant,
+        has_key: true,
+        body: Some("Quantity"),
+        successes: &[json(200, "The stock afterwards.", "Withdrawn")],
+        problems: &[MERCHANT, SALE, &["sku-not-found"], KEY, BODY, STOCK, LEDGER],
+        ..POST
+    },
+    Operation {
+        path: "/admin/orders/{id}/cancel",
+        id: "cancelOrder",
+        summary: "Cancel an order, whose units are sold again",
+        audience: Audience::Merchant,
+        has_key: true,
+        successes: &[json(200, "The order, cancelled now or before.", "Order")],
+        problems: &[MERCHANT, &["order-not-found", "idempotency-key-missing"], STOCK, LEDGER],
+        ..POST
+    },
+    Operation {
+        path: "/admin/cluster",
+        id: "showCluster",
+        summary: "The Redis cluster, and whatever is wrong with it",
+        audience: Audience::Merchant,
+        successes: &[json(200, "The cluster; one in trouble is an answer, not a failure.", "Cluster")],
+        problems: &[MERCHANT],
+        ..GET
+    },
+    Operation {
+        path: "/openapi.json",
+        id: "getDocument",
+        summary: "This document",
+        successes: &[
+            Success {
+                status: 200,
+                description: "The document.",
+                content: Content::Object,
+                headers: &["Cache-Control", "ETag"],
+            },
+            Success {
+                status: 304,
+                description: "The document is the one that If-None-Match names.",
+                content: Content::Nothing,
+                headers: &["Cache-Control", "ETag"],
+            },
+        ],
+        problems: &[SECRETS],
+        ..GET
+    },
+    Operation {
+        path: "/livez",
+        id: "isAlive",
+        summary: "Whether the process lives",
+        successes: &[text("It lives.", &["text/plain"])],
+        ..GET
+    },
+    Operation {
+        path: "/readyz",
+        id: "isReady",
+        summary: "Whether the process reaches Redis",
+        successes: &[text("It does.", &["text/plain"])],
+        problems: &[SECRETS, STOCK],
+        ..GET
+    },
+];
+
+impl Operation {
+    /// Slugs of all that it can be told.
+    pub(crate) fn slugs(&self) -> impl Iterator<Item = &'static str> {
+        ANY.iter().chain(self.problems.iter().copied().flatten()).copied()
+    }
+
+    pub(crate) fn success(&self, status: u16) -> Option<&'static Success> {
+        self.successes.iter().find(|success| success.status == status)
+    }
+}
