@@ -147,7 +147,8 @@ async fn the_document_is_served_with_a_tag_and_not_sent_again_to_who_has_it() {
     let shop = open_sale(units(1)).await;
     let ask = || shop.request(Method::GET, "/openapi.json");
     let first = send(ask()).await;
-    assert_eq!((first.status, first.text), (200, read(DOCUMENT)));
+    assert_eq!(first.status, 200);
+    assert!(first.text == read(DOCUMENT), "the function page was built with another document");
     assert_eq!(first.headers["cache-control"], "public, max-age=300, stale-if-error=86400");
     let tag = first.headers["etag"].to_str().unwrap();
     for known in [tag.to_owned(), format!("W/{tag}"), format!("\"other\", {tag}"), "*".to_owned()] {
