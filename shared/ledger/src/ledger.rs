@@ -1,23 +1,26 @@
 //! The handle on the table, and how a call to it can fail.
 //!
-//! Nobody waits for the client of the AWS SDK but the first call that needs it: to read its configuration and
-//! the system's certificates takes as long as all the rest of a function's start.
+//! Nobody waits for the client of the AWS SDK but the first call that needs it. It is made beside the start, and
+//! so is what is read for TLS, which takes longer than all the rest (`transport.rs`).
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::SdkConfig;
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedHttpClient};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, ProvideCredentials, Region};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_smithy_http_client::tls;
+use aws_types::service_config::ServiceConfigKey;
 use sale::{Deadline, Next};
 use tokio::sync::OnceCell;
 
 use crate::item::Malformed;
+use crate::transport::{Transport, http_client_of_sdk};
 
-const TIMEOUT_CONNECT: Duration = Duration::from_secs(1);
+pub(crate) const TIMEOUT_CONNECT: Duration = Duration::from_secs(1);
 const TIMEOUT_ATTEMPT: Duration = Duration::from_millis(2_500);
 
 /// The table. Cheap to clone.
@@ -117,7 +120,7 @@ impl Ledger {
     pub fn of_emulator(url: &str) -> Self {
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .http_client(http())
+            .http_client(Transport::default().http_client())
             .timeout_config(timeouts())
             .endpoint_url(url)
             .region(Region::from_static("local"))
@@ -152,13 +155,33 @@ impl Ledger {
 }
 
 async fn client_of_environment() -> Client {
-    Client::new(&aws_config::from_env().http_client(http()).timeout_config(timeouts()).load().await)
+    let named = EnvironmentVariableCredentialsProvider::new();
+    let loader = aws_config::from_env().timeout_config(timeouts());
+    // The chain of all providers makes a client for each that asks somebody, before one of them is needed.
+    let loader = if named.provide_credentials().await.is_ok() {
+        loader.credentials_provider(named)
+    } else {
+        loader.http_client(http_client_of_sdk())
+    };
+    let config = loader.load().await;
+    let transport = Transport::default();
+    if has_tls(&config) {
+        let beside = transport.clone();
+        tokio::task::spawn_blocking(move || {
+            beside.secured();
+        });
+    }
+    Client::from_conf(Builder::from(&config).http_client(transport.http_client()).build())
 }
 
-fn http() -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-        .build_https()
+/// Whether the endpoint of the table has TLS, as the SDK will find it.
+fn has_tls(config: &SdkConfig) -> bool {
+    let key =
+        ServiceConfigKey::builder().service_id("DynamoDB").env("AWS_ENDPOINT_URL").profile("endpoint_url");
+    let named = config.service_config().zip(key.build().ok());
+    let named = named.and_then(|(service, key)| service.load_config(key));
+    let endpoint = named.as_deref().or(config.endpoint_url());
+    !endpoint.is_some_and(|url| url.starts_with("http:"))
 }
 
 fn timeouts() -> TimeoutConfig {
@@ -166,4 +189,29 @@ fn timeouts() -> TimeoutConfig {
         .connect_timeout(TIMEOUT_CONNECT)
         .operation_attempt_timeout(TIMEOUT_ATTEMPT)
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_types::service_config::LoadServiceConfig;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Named(&'static str);
+
+    impl LoadServiceConfig for Named {
+        fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+            (key.service_id() == "DynamoDB").then(|| self.0.to_owned())
+        }
+    }
+
+    #[test]
+    fn the_usual_endpoint_has_tls_and_a_named_one_says_whether_it_has() {
+        assert!(has_tls(&SdkConfig::builder().build()));
+        let of_all = || SdkConfig::builder().endpoint_url("http://127.0.0.1:8000");
+        assert!(!has_tls(&of_all().build()));
+        assert!(has_tls(&of_all().service_config(Named("https://ledger.example")).build()));
+        assert!(!has_tls(&SdkConfig::builder().service_config(Named("http://127.0.0.1:8000")).build()));
+    }
 }

@@ -23,6 +23,7 @@ mod sales;
 mod settle;
 mod stock_change;
 mod table;
+mod transport;
 
 pub use api::OrderState;
 pub use cancel::CancelOutcome;
