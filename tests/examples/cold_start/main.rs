@@ -1,9 +1,14 @@
 //! How long the functions take from the start of their process to their first answer, beside a hello-world
-//! under the same Lambda runtime interface; how large they are, and how much memory they take.
+//! under the same Lambda runtime interface; how large they are, how much memory they take, and how much
+//! processor time a further request of those that sell.
 //!
 //! `cargo run --release --package tests --example cold_start [-- ROUNDS [FOLDER]]`. Each round starts every
 //! function twice: for `/livez`, which needs nothing, and for its most usual request. Figures are medians.
-//! FOLDER is where functions lie that were built otherwise; the hello-world is always the usual one.
+//! FOLDER is where functions lie that were built otherwise, `reserve` and `confirm` at least; the hello-world is
+//! always the usual one.
+//!
+//! The emulator of the ledger has no TLS, which the real one has. So those that use it are started a third time,
+//! with an endpoint over TLS, for `/livez`: what they read for it then happens beside the start.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
@@ -19,13 +24,17 @@ use anyhow::{Result, ensure};
 use serde_json::Value;
 use spillway::{Parts, Stack, StackOptions, build_functions, cargo, zipped_bytes};
 
-use crate::launch::{Launch, launch};
+use crate::launch::{Launch, keep_busy, launch};
 use crate::purchase::Market;
 use crate::runtime::event;
 
 const ROUNDS: usize = 40;
 
 const FUNCTIONS: [&str; 5] = ["session", "page", "reserve", "confirm", "admin"];
+const WITH_LEDGER: [&str; 2] = ["confirm", "admin"];
+
+/// How many requests the processor time of one is the mean of.
+const FURTHER: usize = 500;
 
 /// A function may take as many times as long as the hello-world, and its round trips.
 const RATIO_MAX: f64 = 1.5;
@@ -34,6 +43,7 @@ const RATIO_MAX: f64 = 1.5;
 #[derive(Default)]
 struct Figures {
     alive: Vec<Duration>,
+    alive_with_tls: Vec<Duration>,
     first: Vec<Duration>,
     trips: Vec<Duration>,
     peak_kib: Vec<u64>,
@@ -66,16 +76,21 @@ async fn main() -> Result<()> {
     let _ = std::fs::remove_dir_all(&data);
     let options = StackOptions { parts: Parts::Stores, ..StackOptions::all_in(data) };
     let stack = tokio::task::spawn_blocking(|| Stack::start(options, Box::new(|_| {}))).await??;
-    let market = Market::open(stack.running()?, u32::try_from(2 * rounds)?).await?;
+    let market = Market::open(stack.running()?, u32::try_from(2 * rounds + FURTHER + 1)?).await?;
     let settings = market.settings()?;
 
+    let mut with_tls = settings.clone();
+    with_tls.retain(|(name, _)| name != "AWS_ENDPOINT_URL_DYNAMODB");
+    with_tls.push(("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), "https://127.0.0.1:1".to_owned()));
+
+    let present = || FUNCTIONS.iter().filter(|function| functions.join(function).exists());
     let livez = || event("GET", "/livez", &[], "");
     let (mut greeted, mut hello_peak_kib) = (Vec::new(), Vec::new());
     let mut figures: [Figures; FUNCTIONS.len()] = Default::default();
     for round in 0..rounds {
         let trips = market.trips(round).await?;
         let mut held = Value::Null;
-        for (function, figures) in FUNCTIONS.iter().zip(&mut figures) {
+        for (function, figures) in present().zip(&mut figures) {
             let (request, status, trips) = match *function {
                 "session" => (market.open_session(), 201, Duration::ZERO),
                 "page" => (market.status(), 200, trips.view),
@@ -91,11 +106,20 @@ async fn main() -> Result<()> {
             let alive = launch(&program, &settings, livez(), 200).await?;
             let first = launch(&program, &settings, request, status).await?;
             figures.note(&alive, &first, trips);
+            if WITH_LEDGER.contains(function) {
+                figures.alive_with_tls.push(launch(&program, &with_tls, livez(), 200).await?.elapsed);
+            }
             if *function == "reserve" {
                 held = first.response;
             }
         }
     }
+    let shoppers = rounds..=rounds + FURTHER;
+    let wishes = shoppers.clone().map(|shopper| market.reserve(shopper)).collect::<Result<_>>()?;
+    let (reserving, held) = keep_busy(&functions.join("reserve"), &settings, wishes, 201).await?;
+    let confirms = shoppers.zip(&held).map(|(shopper, held)| market.confirm(shopper, held));
+    let confirms = confirms.collect::<Result<_>>()?;
+    let (confirming, _) = keep_busy(&functions.join("confirm"), &settings, confirms, 201).await?;
     tokio::task::spawn_blocking(|| drop(stack)).await?;
 
     let unit = ms(median(&mut greeted));
@@ -105,7 +129,7 @@ async fn main() -> Result<()> {
         zipped_bytes(&hello)? / 1_024,
         mib(median(&mut hello_peak_kib))
     );
-    for (function, figures) in FUNCTIONS.iter().zip(&mut figures) {
+    for (function, figures) in present().zip(&mut figures) {
         let (alive, first) = (ms(median(&mut figures.alive)), ms(median(&mut figures.first)));
         let trips = ms(median(&mut figures.trips));
         let rest = first - trips;
@@ -117,7 +141,13 @@ async fn main() -> Result<()> {
             rest / unit,
             if rest / unit > RATIO_MAX { "  too long" } else { "" }
         );
+        if !figures.alive_with_tls.is_empty() {
+            let alive = ms(median(&mut figures.alive_with_tls));
+            println!("  with TLS to the ledger       {alive:>5.1} ms {:>5.2}x", alive / unit);
+        }
     }
+    let (reserving, confirming) = (ms(reserving), ms(confirming));
+    println!("processor time of a further request: reserve {reserving:.2} ms, confirm {confirming:.2} ms");
     println!("medians of {rounds}; x is times hello-world, of which {RATIO_MAX} are the limit");
     Ok(())
 }
