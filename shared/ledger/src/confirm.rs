@@ -64,6 +64,7 @@ impl Ledger {
         shopper: &ShopperId,
         deadline: Deadline,
     ) -> Result<ConfirmOutcome, PurchaseError> {
+        self.read_ahead();
         let begun = stock.begin(sale, id, shopper, CONFIRM_DEADLINE, deadline).await?;
         let without_order = match begun {
             BeginOutcome::Begun(reservation) | BeginOutcome::Resumed(reservation) => {

@@ -1,7 +1,8 @@
 //! The handle on the table, and how a call to it can fail.
 //!
-//! Nobody waits for the client of the AWS SDK but the first call that needs it. It is made beside the start, and
-//! so is what is read for TLS, which takes longer than all the rest (`transport.rs`).
+//! Nobody waits for the client of the AWS SDK but the first call that needs it: it is made beside the start. What
+//! TLS trusts takes longer to read than all the rest, and no start does it. A confirm has it read while it asks
+//! Redis, any other call when it comes to it (`transport.rs`).
 
 use std::future::Future;
 use std::sync::Arc;
@@ -26,8 +27,15 @@ const TIMEOUT_ATTEMPT: Duration = Duration::from_millis(2_500);
 /// The table. Cheap to clone.
 #[derive(Clone)]
 pub struct Ledger {
-    client: Arc<OnceCell<Client>>,
+    service: Arc<OnceCell<Service>>,
     pub(crate) table: String,
+}
+
+#[derive(Debug)]
+struct Service {
+    client: Client,
+    /// Where its endpoint has TLS.
+    secured: Option<Transport>,
 }
 
 /// Why a call has no outcome.
@@ -107,12 +115,12 @@ impl Ledger {
     /// variables. They are read beside whatever the caller goes on with, which must be on a Tokio runtime.
     #[must_use]
     pub fn from_environment() -> Self {
-        let client = Arc::<OnceCell<Client>>::default();
-        let made = client.clone();
+        let service = Arc::<OnceCell<Service>>::default();
+        let made = service.clone();
         tokio::spawn(async move {
-            made.get_or_init(client_of_environment).await;
+            made.get_or_init(Service::of_environment).await;
         });
-        Self { client, table: "spillway".to_owned() }
+        Self { service, table: "spillway".to_owned() }
     }
 
     /// A handle on the table `spillway` of an emulator, which takes any credentials.
@@ -126,20 +134,31 @@ impl Ledger {
             .region(Region::from_static("local"))
             .credentials_provider(Credentials::new("local", "local", None, None, "emulator"))
             .build();
-        let client = Arc::new(OnceCell::new_with(Some(Client::from_conf(config))));
-        Self { client, table: "spillway".to_owned() }
+        let service = Service { client: Client::from_conf(config), secured: None };
+        Self { service: Arc::new(OnceCell::new_with(Some(service))), table: "spillway".to_owned() }
     }
 
     /// The same connection, with the table of this name.
     #[must_use]
     pub fn with_table(&self, table: String) -> Self {
-        Self { client: self.client.clone(), table }
+        Self { service: self.service.clone(), table }
+    }
+
+    /// Has what TLS trusts read, where no call has needed it yet, beside what the caller goes on with.
+    pub(crate) fn read_ahead(&self) {
+        let secured = self.service.get().and_then(|service| service.secured.clone());
+        if let Some(transport) = secured.filter(|transport| !transport.has_read()) {
+            tokio::task::spawn_blocking(move || {
+                transport.secured();
+            });
+        }
     }
 
     /// The client, as soon as it is made.
     pub(crate) async fn client(&self, deadline: Deadline) -> Result<&Client, LedgerError> {
-        let made = self.client.get_or_init(client_of_environment);
-        tokio::time::timeout(deadline.remaining(), made).await.map_err(|_| LedgerError::Refused {
+        let made = self.service.get_or_init(Service::of_environment);
+        let made = tokio::time::timeout(deadline.remaining(), made).await;
+        made.map(|service| &service.client).map_err(|_| LedgerError::Refused {
             code: "NotConfigured".to_owned(),
             cause: "the configuration was not read in time".into(),
         })
@@ -154,24 +173,21 @@ impl Ledger {
     }
 }
 
-async fn client_of_environment() -> Client {
-    let named = EnvironmentVariableCredentialsProvider::new();
-    let loader = aws_config::from_env().timeout_config(timeouts());
-    // The chain of all providers makes a client for each that asks somebody, before one of them is needed.
-    let loader = if named.provide_credentials().await.is_ok() {
-        loader.credentials_provider(named)
-    } else {
-        loader.http_client(http_client_of_sdk())
-    };
-    let config = loader.load().await;
-    let transport = Transport::default();
-    if has_tls(&config) {
-        let beside = transport.clone();
-        tokio::task::spawn_blocking(move || {
-            beside.secured();
-        });
+impl Service {
+    async fn of_environment() -> Self {
+        let named = EnvironmentVariableCredentialsProvider::new();
+        let loader = aws_config::from_env().timeout_config(timeouts());
+        // The chain of all providers makes a client for each that asks somebody, before one of them is needed.
+        let loader = if named.provide_credentials().await.is_ok() {
+            loader.credentials_provider(named)
+        } else {
+            loader.http_client(http_client_of_sdk())
+        };
+        let config = loader.load().await;
+        let transport = Transport::default();
+        let client = Client::from_conf(Builder::from(&config).http_client(transport.http_client()).build());
+        Self { client, secured: has_tls(&config).then_some(transport) }
     }
-    Client::from_conf(Builder::from(&config).http_client(transport.http_client()).build())
 }
 
 /// Whether the endpoint of the table has TLS, as the SDK will find it.
