@@ -9,8 +9,8 @@ use crate::testkit_cluster::{Cluster, ClusterError, Member};
 use crate::testkit_options::MASTER_NAME;
 use crate::{Credentials, Endpoint, Value};
 
-/// For a failover and all that follows from it, on a busy host.
-const PATIENCE: Duration = Duration::from_secs(40);
+/// For a failover and all that follows from it, on a busy host: the sentinels repeat a failed attempt after 20 s.
+const PATIENCE: Duration = Duration::from_secs(70);
 
 /// Between two looks at a condition.
 const LOOK: Duration = Duration::from_millis(20);
