@@ -84,7 +84,7 @@ async fn a_hold_can_be_confirmed_until_its_expiry_and_is_told_as_expired_from_th
     .await;
     let expires_at = held.expires_at.as_millisecond();
     assert!(held_at < expires_at && expires_at <= expired_at, "{held_at} < {expires_at} <= {expired_at}");
-    let begun = stock.begin(&sale, &held.id, &shopper, Duration::from_secs(10), soon()).await.unwrap();
+    let begun = stock.begin(&sale, &held.id, &shopper, None, Duration::from_secs(10), soon()).await.unwrap();
     assert_eq!(begun, sale::BeginOutcome::Expired);
 }
 

@@ -62,16 +62,16 @@ async fn act(shop: Arc<Shop>, actor: u8, seed: u64) -> Seen {
             1 => {}
             2 => {
                 // A confirm that dies after its first step, and is given up by the ledger.
-                stock.begin(sale, id, shopper, CONFIRM_DEADLINE, soon()).await.unwrap();
+                stock.begin(sale, id, shopper, None, CONFIRM_DEADLINE, soon()).await.unwrap();
                 ledger.settle_in_stock(&stock, sale, id, soon()).await.unwrap();
             }
             3 => {
-                let confirmed = ledger.confirm(&stock, sale, id, shopper, soon()).await.unwrap();
+                let confirmed = ledger.confirm(&stock, sale, id, shopper, None, soon()).await.unwrap();
                 let ConfirmOutcome::Confirmed(order) = confirmed else { panic!("{confirmed:?}") };
                 ledger.cancel(&order.id, order.confirmed_at, soon()).await.unwrap();
                 stock.finish(sale, id, Verdict::Cancelled, soon()).await.unwrap();
             }
-            _ => match ledger.confirm(&stock, sale, id, shopper, soon()).await.unwrap() {
+            _ => match ledger.confirm(&stock, sale, id, shopper, None, soon()).await.unwrap() {
                 ConfirmOutcome::Confirmed(order) => seen.ordered.extend(order.units),
                 outcome => panic!("{outcome:?}"),
             },

@@ -55,7 +55,7 @@ async fn begin(shop: &Shop, name: &str, id: &str) {
     let shopper = shop.shopper_id(name);
     let id = ReservationId::parse(id).unwrap();
     let begun =
-        stock(&shop.running).begin(&shop.sale, &id, &shopper, CONFIRM_DEADLINE, soon()).await.unwrap();
+        stock(&shop.running).begin(&shop.sale, &id, &shopper, None, CONFIRM_DEADLINE, soon()).await.unwrap();
     assert!(matches!(begun, BeginOutcome::Begun(_)), "{begun:?}");
 }
 

@@ -56,6 +56,8 @@ mod strangers;
 mod system;
 #[cfg(target_os = "linux")]
 mod systemd;
+mod takeover;
+mod takeover_parts;
 mod template;
 mod throttle;
 mod tidy;

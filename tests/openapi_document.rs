@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use api::{
-    ORDERS_DEFAULT, OrderAnswer, Orders, OrdersQuery, ProblemAnswer, Quantity, Report, ReservationAnswer,
-    Restocked, SaleAnswer, Sales, Session, Status, Wish, Withdrawn,
+    ORDERS_DEFAULT, OrderAnswer, Orders, OrdersQuery, ProblemAnswer, Proof, Quantity, Report,
+    ReservationAnswer, Restocked, SaleAnswer, Sales, Session, Status, Wish, Withdrawn,
 };
 use edge::{Cluster, PROBLEMS};
 use sale::{Definition, OrderId, ReservationId, SaleId, Sku};
@@ -104,6 +104,7 @@ fn schemas() -> (Map<String, Value>, Value) {
     add::<Cluster>(&mut answers);
     let mut requests = generator(SchemaSettings::draft2020_12().for_deserialize());
     add::<Wish>(&mut requests);
+    add::<Proof>(&mut requests);
     add::<Quantity>(&mut requests);
     add::<Definition>(&mut requests);
     add::<OrdersQuery>(&mut requests);
@@ -250,7 +251,8 @@ fn described(operation: &Operation, query: &Value, examples: &Map<String, Value>
     }
     if let Some(body) = operation.body {
         let content = json!({ "schema": reference(body), "example": openapi_examples::request(body) });
-        described["requestBody"] = json!({ "required": true, "content": { "application/json": content } });
+        described["requestBody"] =
+            json!({ "required": !operation.is_body_optional, "content": { "application/json": content } });
     }
     described
 }

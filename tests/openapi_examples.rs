@@ -8,6 +8,7 @@ use crate::openapi_operations::Operation;
 /// The body that this operation is sent.
 pub(crate) fn request(schema: &str) -> Value {
     match schema {
+        "Proof" => json!({ "receipt": "eyJhbGciOiJIUzI1NiIsImtpZCI6ImZpcnN0In0.e30.c2lnbmF0dXJl" }),
         "Wish" => json!({ "sku": "standard", "quantity": 2 }),
         "Quantity" => json!({ "quantity": 50 }),
         "Definition" => definition(),

@@ -15,6 +15,8 @@ pub(crate) struct Operation {
     pub(crate) query: Option<&'static str>,
     /// The type of its body.
     pub(crate) body: Option<&'static str>,
+    /// Whether it can be left out.
+    pub(crate) is_body_optional: bool,
     pub(crate) successes: &'static [Success],
     /// Slugs of what it can refuse, besides [`ANY`].
     pub(crate) problems: &'static [&'static [&'static str]],
@@ -88,6 +90,7 @@ const GET: Operation = Operation {
     has_key: false,
     query: None,
     body: None,
+    is_body_optional: false,
     successes: &[],
     problems: NO_MORE,
 };
@@ -198,6 +201,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         id: "confirm",
         summary: "Make the reservation an order; a repeat gets the same order",
         audience: Audience::Shopper,
+        body: Some("Proof"),
+        is_body_optional: true,
         successes: &[
             with_headers(json(201, "The order.", "Order"), &["Location"]),
             json(200, "The order of an earlier request.", "Order"),
@@ -207,6 +212,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             SALE,
             &["reservation-not-found", "limit-reached", "unit-lost"],
             ENDED,
+            BODY,
             STOCK,
             LEDGER,
         ],

@@ -115,7 +115,7 @@ async fn whatever_a_reservation_can_have_become(met: &mut Met) {
     met.add(&shop.confirm(&ann, &ordered).await);
     let confirming = shop.hold(&ann, "confirming").await;
     let (id, shopper) = (ReservationId::parse(&confirming).unwrap(), shop.shopper_id("ann"));
-    stock(&shop.running).begin(&shop.sale, &id, &shopper, CONFIRM_DEADLINE, soon()).await.unwrap();
+    stock(&shop.running).begin(&shop.sale, &id, &shopper, None, CONFIRM_DEADLINE, soon()).await.unwrap();
     met.add(&shop.release(&ann, &confirming).await);
 
     let short = open_sale(Definition { hold_seconds: 10, ..units(1) }).await;

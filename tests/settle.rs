@@ -122,7 +122,7 @@ async fn verdicts_in_any_order_and_number_leave_redis_at_what_the_ledger_says() 
         let sale = crate::expiry::open_in_redis(&stock, units(5)).await;
         let wish = crate::expiry::wish(&sale, 1, 1);
         stock.reserve(&wish, soon()).await.unwrap();
-        stock.begin(&sale, &wish.id, &wish.shopper.id, ledger::CONFIRM_DEADLINE, soon()).await.unwrap();
+        stock.begin(&sale, &wish.id, &wish.shopper.id, None, ledger::CONFIRM_DEADLINE, soon()).await.unwrap();
         for verdict in &verdicts {
             stock.finish(&sale, &wish.id, *verdict, soon()).await.unwrap();
         }
@@ -140,7 +140,7 @@ async fn a_confirm_that_can_still_be_repeated_is_looked_at_once_and_abandoned_on
     let sale = crate::expiry::open_in_redis(&stock, terms).await;
     let wish = crate::expiry::wish(&sale, 1, 1);
     stock.reserve(&wish, soon()).await.unwrap();
-    stock.begin(&sale, &wish.id, &wish.shopper.id, std::time::Duration::ZERO, soon()).await.unwrap();
+    stock.begin(&sale, &wish.id, &wish.shopper.id, None, std::time::Duration::ZERO, soon()).await.unwrap();
     let mut looks = Vec::new();
     eventually("the end of the hold", async || {
         let due = stock.due(&sale, 10, soon()).await.unwrap();

@@ -41,7 +41,7 @@ pub(crate) async fn restock(
     read(recorded.map_err(problem)?)?;
     // Whatever else Redis lacks of this sale comes first, and this restock with it.
     app.ledger.load(&app.stock, &sale, deadline).await.map_err(problem)?;
-    match app.stock.restock(&sale, &sku, quantity, &change, deadline).await? {
+    match app.stock.restock(&sale, &sku, quantity, &change, true, deadline).await? {
         RestockOutcome::Restocked { stock } => Ok(axum::Json(Restocked { sku, stock, restocked: quantity })),
         RestockOutcome::KeyReused => Err(Problem::idempotency_key_reused()),
         RestockOutcome::SkuNotFound | RestockOutcome::SaleNotFound => Err(Problem::recovering()),

@@ -1,23 +1,26 @@
 //! `POST /sales/{sale}/reservations/{id}/order`: a hold becomes an order. `GET /orders/{id}`: own order.
 //!
-//! Safe to repeat: the shopper gets the same order again, also when the first answer was lost.
+//! Safe to repeat: the shopper gets the same order again, also when the first answer was lost. The receipt, where
+//! it is sent, stands in for a hold that a takeover has lost.
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use api::Proof;
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use edge::{OrderPath, Problem, ReservationPath, Shoppers, Within};
+use edge::{Json, OrderPath, Problem, Receipts, ReservationPath, Shoppers, Within};
 use ledger::{ConfirmOutcome, Ledger, Order, PurchaseError};
 use sale::Stock;
 
 struct App {
     stock: Stock,
     shoppers: Shoppers,
+    receipts: Receipts,
     ledger: Ledger,
 }
 
@@ -26,7 +29,8 @@ async fn main() -> ExitCode {
     let ledger = Ledger::from_environment();
     edge::serve("confirm", move |settings| {
         let (stock, shoppers, table) = (settings.stock(), settings.shoppers(), settings.ledger_table());
-        let app = App { stock: stock?, shoppers: shoppers?, ledger: ledger.with_table(table?) };
+        let (receipts, ledger) = (settings.receipts(), ledger.with_table(table?));
+        let app = App { stock: stock?, shoppers: shoppers?, receipts: receipts?, ledger };
         let routes = Router::new()
             .route("/sales/{sale}/reservations/{id}/order", post(confirm))
             .route("/orders/{id}", get(find));
@@ -40,9 +44,12 @@ async fn confirm(
     ReservationPath(sale, id): ReservationPath,
     headers: HeaderMap,
     Within(deadline): Within,
+    proof: Option<Json<Proof>>,
 ) -> Result<Response, Problem> {
     let shopper = app.shoppers.identify(&Method::POST, &headers, deadline).await?;
-    let outcome = app.ledger.confirm(&app.stock, &sale, &id, &shopper.id, deadline).await;
+    let receipt = proof.map(|Json(proof)| app.receipts.verify(&proof.receipt, &sale, &id, &shopper.id));
+    let receipt = receipt.transpose()?;
+    let outcome = app.ledger.confirm(&app.stock, &sale, &id, &shopper.id, receipt.as_ref(), deadline).await;
     match outcome.map_err(problem)? {
         ConfirmOutcome::Confirmed(order) => {
             let location = [(LOCATION, format!("/orders/{}", order.id))];

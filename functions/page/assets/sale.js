@@ -49,6 +49,9 @@ const isHolding = () => hold !== null && hold.state !== 'ordered';
 function keep(answer) {
   hold = answer;
   holdEndsAt = performance.now() + answer.expires_in_ms;
+  // The receipt stands in for the hold where the shop has lost it; with the wish it outlives this page.
+  const wish = JSON.parse(localStorage.getItem(`hold:${sale}`) ?? '{}');
+  if (answer.receipt) localStorage.setItem(`hold:${sale}`, JSON.stringify({ ...wish, hold: answer }));
 }
 
 function showHold() {
@@ -107,6 +110,7 @@ async function resume(wish) {
     if (ok) keep(answer);
     else {
       if (isOver(answer)) forget();
+      else if (isRecovering(answer) && wish.hold) keep({ ...wish.hold, expires_in_ms: Date.parse(wish.hold.expires_at) - serverNow() });
       say(`${answer.title} ${answer.detail}`);
     }
   } catch {
@@ -119,8 +123,12 @@ async function resume(wish) {
 const isOver = ({ status, type }) => [404, 410, 422].includes(status)
   || ['sold-out', 'limit-reached', 'sale-not-open', 'order-cancelled'].includes(type?.split('/').pop());
 
+const isRecovering = ({ type }) => type?.endsWith('/recovering');
+
 async function confirm() {
-  const { ok, answer } = await call('POST', `${base}/reservations/${hold.id}/order`);
+  const headers = hold.receipt ? { 'Content-Type': 'application/json' } : {};
+  const body = hold.receipt ? JSON.stringify({ receipt: hold.receipt }) : undefined;
+  const { ok, answer } = await call('POST', `${base}/reservations/${hold.id}/order`, headers, body);
   if (ok) hold = { ...hold, state: 'ordered', order_id: answer.id };
   else say(`${answer.title} ${answer.detail}`);
   showHold();

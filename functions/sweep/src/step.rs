@@ -67,7 +67,10 @@ impl Sweep {
     }
 
     async fn sweep(&self, sale: &SaleId, deadline: Deadline) -> Result<Swept, PurchaseError> {
-        self.ledger.load(&self.stock, sale, deadline).await?;
+        let Some(record) = self.ledger.load(&self.stock, sale, deadline).await? else {
+            return Ok(Swept::All);
+        };
+        self.ledger.rebuild(&self.stock, &record, deadline).await?;
         self.record_withdrawals(sale, deadline).await?;
         let due = self.stock.due(sale, SETTLED_MAX, deadline).await?;
         for Due { id, may_abandon } in &due {

@@ -142,7 +142,7 @@ mod tests {
     fn visit(number: u8, units: &[u32]) -> Visit {
         let id = ReservationId::from_bytes([number; 16]);
         Visit {
-            holds: vec![Hold { id, units: units.to_vec() }],
+            holds: vec![Hold { id, units: units.to_vec(), receipt: None }],
             order: Some(id.order()),
             contradictions: Vec::new(),
         }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use api::OrderAnswer;
+use api::{OrderAnswer, Proof};
 use reqwest::RequestBuilder;
 use reqwest::header::{HeaderValue, RETRY_AFTER};
 use sale::{OrderId, ReservationId};
@@ -56,6 +56,7 @@ pub(crate) struct Visit {
 pub(crate) struct Hold {
     pub(crate) id: ReservationId,
     pub(crate) units: Vec<u32>,
+    pub(crate) receipt: Option<String>,
 }
 
 /// The known outcome of a request, or that there is none.
@@ -144,7 +145,11 @@ impl Market {
     async fn confirm(&self, shopper: &Shopper, hold: &Hold, since: Instant) -> Reply<OrderAnswer> {
         let request = |url: &str| {
             let url = format!("{url}/{}/order", hold.id);
-            self.http.post(url).header("authorization", &shopper.authorization)
+            let request = self.http.post(url).header("authorization", &shopper.authorization);
+            match hold.receipt.clone() {
+                Some(receipt) => request.json(&Proof { receipt }),
+                None => request,
+            }
         };
         self.until_known(Step::Confirm, shopper, since, request).await
     }

@@ -16,7 +16,7 @@ mod stock;
 
 pub use order::{ORDERS_DEFAULT, ORDERS_MAX, OrderAnswer, OrderState, Orders, OrdersQuery};
 pub use problem::{FieldFault, ProblemAnswer};
-pub use reservation::{QUANTITY_MAX, ReservationAnswer, Wish};
+pub use reservation::{Proof, QUANTITY_MAX, ReservationAnswer, Wish};
 pub use sales::{SaleAnswer, Sales};
 pub use session::Session;
 pub use status::{SkuStatus, Status};

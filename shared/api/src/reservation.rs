@@ -19,6 +19,15 @@ pub struct Wish {
     pub quantity: u32,
 }
 
+/// What a shopper may send with a confirm.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Proof {
+    /// The receipt of the reservation, which stands in for it where the stock was lost.
+    pub receipt: String,
+}
+
 /// A reservation as an answer shows it.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Reservation"))]

@@ -1,9 +1,10 @@
 //! Signed receipts: the proof of a hold that the shopper keeps.
 
-use sale::Receipt;
+use sale::{Receipt, ReservationId, SaleId, ShopperId};
 use serde::{Deserialize, Serialize};
 
 use crate::Problem;
+use crate::fields::invalid_fields;
 use crate::signing::{KeyRing, Purpose};
 
 /// Signs receipts.
@@ -26,9 +27,20 @@ impl Receipts {
         self.0.sign(&claims).map_err(|error| Problem::internal().caused_by(&error))
     }
 
-    /// The receipt that this token proves, while it is valid.
-    #[must_use]
-    pub fn verify(&self, token: &str) -> Option<Receipt> {
-        self.0.verify::<Claims>(Purpose::Receipt, token).ok().map(|claims| claims.receipt)
+    /// The receipt that this token is, of this very reservation. Whether its time is over, Redis's clock says.
+    pub fn verify(
+        &self,
+        token: &str,
+        sale: &SaleId,
+        reservation: &ReservationId,
+        shopper: &ShopperId,
+    ) -> Result<Receipt, Problem> {
+        let refused = |why| invalid_fields("/receipt", why);
+        let claims = self.0.verify::<Claims>(Purpose::Receipt, token);
+        let receipt = claims.map_err(|_| refused("is no receipt that this shop has signed"))?.receipt;
+        if receipt.reservation != *reservation || receipt.sale != *sale || receipt.shopper != *shopper {
+            return Err(refused("is of another reservation"));
+        }
+        Ok(receipt)
     }
 }

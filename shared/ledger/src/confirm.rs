@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sale::{
-    BeginOutcome, Causes, Deadline, ExchangeOutcome, FinishOutcome, Reservation, ReservationId, SaleId,
-    ShopperId, Stock, StockError, Verdict,
+    BeginOutcome, Causes, Deadline, ExchangeOutcome, FinishOutcome, Receipt, Reservation, ReservationId,
+    SaleId, ShopperId, Stock, StockError, Verdict,
 };
 
 use crate::{Ledger, LedgerError, Order, OrderState, RecordOutcome, Settled};
@@ -55,23 +55,26 @@ pub enum PurchaseError {
 }
 
 impl Ledger {
-    /// Makes an order of a shopper's hold. Safe to repeat, also at the same time.
+    /// Makes an order of a shopper's hold. A receipt stands in for a hold that Redis has lost. Safe to repeat, also at the same time.
     pub async fn confirm(
         &self,
         stock: &Stock,
         sale: &SaleId,
         id: &ReservationId,
         shopper: &ShopperId,
+        receipt: Option<&Receipt>,
         deadline: Deadline,
     ) -> Result<ConfirmOutcome, PurchaseError> {
         self.read_ahead();
-        let begun = stock.begin(sale, id, shopper, CONFIRM_DEADLINE, deadline).await?;
+        let begun = stock.begin(sale, id, shopper, receipt, CONFIRM_DEADLINE, deadline).await?;
         let without_order = match begun {
             BeginOutcome::Begun(reservation) | BeginOutcome::Resumed(reservation) => {
                 return self.commit(stock, reservation, deadline).await;
             }
             BeginOutcome::Ordered(_) | BeginOutcome::Expired => ConfirmOutcome::Expired,
             BeginOutcome::Cancelled => return Ok(ConfirmOutcome::Cancelled),
+            BeginOutcome::NoUnit { may_return: true } => ConfirmOutcome::NoUnitNow,
+            BeginOutcome::NoUnit { may_return: false } => ConfirmOutcome::UnitLost,
             BeginOutcome::Released => return Ok(ConfirmOutcome::Released),
             BeginOutcome::ReservationNotFound => ConfirmOutcome::ReservationNotFound,
             BeginOutcome::SaleNotFound => ConfirmOutcome::SaleNotFound,

@@ -23,7 +23,9 @@ mod sales;
 mod settle;
 mod stock_change;
 mod table;
+mod takeover;
 mod transport;
+mod units;
 
 pub use api::OrderState;
 pub use cancel::CancelOutcome;

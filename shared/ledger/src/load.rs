@@ -13,8 +13,7 @@ impl Ledger {
     /// and before a version is in force, so that no unit is sold while an emptied Redis could still be
     /// taken for a new one.
     ///
-    /// # Errors
-    /// [`StockError::Unseeded`] where Redis has lost a sale that it once had.
+    /// Where Redis has lost a sale that it once had, its takeover begins; [`Ledger::rebuild`] goes on with it.
     pub async fn load(
         &self,
         stock: &Stock,
@@ -24,6 +23,8 @@ impl Ledger {
         loop {
             let Some(mut record) = self.sale(id, deadline).await? else { return Ok(None) };
             if record.sale.epoch == 0 {
+                // From the first sale on an unknown one does not exist: those that Redis has lost come first.
+                self.seed_others(stock, id, deadline).await?;
                 stock.open(&unapplied(&record), 1, deadline).await?;
                 record.sale.epoch = 1;
                 record.sale.version += 1;
@@ -31,12 +32,17 @@ impl Ledger {
                     continue;
                 }
             }
-            if stock.change(&unapplied(&record), deadline).await? == ChangeOutcome::SaleNotFound {
-                return Err(StockError::Unseeded.into());
+            match stock.change(&unapplied(&record), deadline).await {
+                Ok(ChangeOutcome::Changed | ChangeOutcome::Current) => {}
+                Ok(ChangeOutcome::SaleNotFound) | Err(StockError::Unseeded) => {
+                    self.seed_all(stock, id, deadline).await?;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
             }
             for restock in std::mem::take(&mut record.pending) {
                 let PendingRestock { change, sku, quantity } = &restock;
-                match stock.restock(id, sku, *quantity, change, deadline).await? {
+                match stock.restock(id, sku, *quantity, change, false, deadline).await? {
                     // The change that Redis knows under this key is a withdrawal of nothing: the merchant was
                     // told that the key is used, so this restock never comes into force.
                     RestockOutcome::KeyReused => self.revoke_restock(id, change, deadline).await?,

@@ -73,6 +73,12 @@ impl Order {
         self.price_minor.saturating_mul(u64::from(self.quantity()))
     }
 
+    /// Whether it was not cancelled.
+    #[must_use]
+    pub fn stands(&self) -> bool {
+        self.state == OrderState::Confirmed
+    }
+
     pub(crate) fn to_item(&self) -> Item {
         let shard = self.id.as_bytes()[0] % ORDER_SHARDS;
         let sort = format!("{:013}#{}", self.confirmed_at.as_millisecond(), self.id);

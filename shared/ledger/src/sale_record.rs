@@ -18,6 +18,8 @@ pub struct SaleRecord {
     pub serials: BTreeMap<Sku, u32>,
     /// Restocks that Redis may not have applied yet.
     pub pending: Vec<PendingRestock>,
+    /// The longest hold that any version allowed, in seconds, this one's aside.
+    longest_hold_seconds: u32,
 }
 
 /// A restock that Redis may not have applied yet. Applying it again does nothing.
@@ -37,7 +39,13 @@ impl SaleRecord {
     #[must_use]
     pub fn new(sale: Sale) -> Self {
         let serials = sale.definition.skus.iter().map(|sku| (sku.sku.clone(), sku.stock)).collect();
-        Self { sale, serials, pending: Vec::new() }
+        Self { sale, serials, pending: Vec::new(), longest_hold_seconds: 0 }
+    }
+
+    /// The longest hold that any version of the sale has allowed, in seconds.
+    #[must_use]
+    pub fn longest_hold_seconds(&self) -> u32 {
+        self.longest_hold_seconds.max(self.sale.definition.hold_seconds)
     }
 
     pub(crate) fn to_item(&self) -> Result<Item, serde_json::Error> {
@@ -53,6 +61,7 @@ impl SaleRecord {
                 ("closed", AttributeValue::Bool(sale.closed)),
                 ("definition", text(serde_json::to_string(&sale.definition)?)),
                 ("serials", text(serde_json::to_string(&self.serials)?)),
+                ("longest_hold_seconds", number(self.longest_hold_seconds())),
                 ("pending", text(serde_json::to_string(&self.pending)?)),
             ]
             .map(|(name, value)| (name.to_owned(), value)),
@@ -72,6 +81,8 @@ impl SaleRecord {
             },
             serials: read_json(item, "serials")?,
             pending: read_json(item, "pending")?,
+            // An item of an earlier version has no such number.
+            longest_hold_seconds: read_number(item, "longest_hold_seconds").unwrap_or(0),
         })
     }
 }

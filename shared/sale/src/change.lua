@@ -8,7 +8,7 @@
 -- ARGV[12…] SKU, price in minor units, stock where the SKU is new, one triple each
 -- Answers {word, now}: CHANGED, CURRENT (this version or a newer one is in force), SALE_NOT_FOUND.
 -- Cost: O(SKUs).
-local missing = load_sale()
+local missing = load_sale(true)
 if missing then return missing end
 touch_clock()
 if sale.version >= tonumber(ARGV[2]) then return {'CURRENT', now} end

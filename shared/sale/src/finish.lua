@@ -46,8 +46,16 @@ local function cancel()
 end
 
 if verdict == 'ordered' and not (r and (is_live or r.state == 'o' or r.state == 'k')) then
-  for i = 5, #ARGV do mark_sold(ARGV[4], ARGV[i]) end
-  return {'FORGOTTEN', now}
+  local its_sku = is_in_quarantine() and load_sku(ARGV[4])
+  for i = 5, #ARGV do
+    mark_sold(ARGV[4], ARGV[i])
+    if its_sku and redis.call('SETBIT', quarantine_key(ARGV[4]), ARGV[i], 0) == 1 then
+      its_sku.quarantined = its_sku.quarantined - 1
+      its_sku.sold = its_sku.sold + 1
+    end
+  end
+  local fault = its_sku and store_sku(its_sku)
+  return fault or {'FORGOTTEN', now}
 end
 if verdict == 'ordered' and is_live then
   local ordered = {}

@@ -25,6 +25,8 @@ mod finish;
 mod ids;
 mod keys;
 mod open;
+mod progress;
+mod rebuild;
 mod receipt;
 mod release;
 mod reservation;
@@ -33,6 +35,7 @@ mod restock;
 #[cfg(feature = "schema")]
 mod schema;
 mod script;
+mod seed;
 mod shopper;
 mod stock;
 mod view;
@@ -52,6 +55,8 @@ pub use finish::{FinishOutcome, Verdict};
 pub use ids::{InvalidId, OrderId, ReservationId, SaleId, Sku};
 pub use keys::{ChangeId, IdSecret, IdempotencyKey, InvalidIdempotencyKey, InvalidSecret};
 pub use open::OpenOutcome;
+pub use progress::{SkuProgress, TakeoverPhase, TakeoverProgress};
+pub use rebuild::{Part, PartOrder, RebuildOutcome};
 pub use receipt::Receipt;
 pub use release::ReleaseOutcome;
 pub use reservation::{Reservation, ReservationState};
@@ -59,6 +64,7 @@ pub use reserve::{Quota, RateLimit, ReserveAnswer, ReserveOutcome, ReserveReques
 pub use restock::RestockOutcome;
 #[cfg(feature = "schema")]
 pub use schema::Time;
+pub use seed::{AppliedRestock, SeedOutcome, SeedSku};
 pub use sentinel::{Deadline, Next, Status as RedisStatus};
 pub use shopper::{Shopper, ShopperId, ShopperKind};
 pub use stock::{Stock, StockError};

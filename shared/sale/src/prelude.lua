@@ -8,6 +8,7 @@
 --   :sku:<sku>         hash    stock top next held sold quarantined withdrawn price
 --   :returned:<sku>    list    serials below `next` that came back
 --   :withdrawn:<sku>   list    serials below `top` that left the stock
+--   :quarantine:<sku>  string  bitmap of serials that a takeover keeps back
 --   :sold:<sku>        string  bitmap of sold serials
 --   :holds:<sku>       zset    reservation id by expires_at, only while held
 --   :unsettled         zset    reservation id by the instant from which the sweep looks at it
@@ -30,6 +31,7 @@ local unrecorded_key = sale_key .. ':unrecorded'
 local function sku_key(name) return sale_key .. ':sku:' .. name end
 local function returned_key(name) return sale_key .. ':returned:' .. name end
 local function withdrawn_key(name) return sale_key .. ':withdrawn:' .. name end
+local function quarantine_key(name) return sale_key .. ':quarantine:' .. name end
 local function sold_key(name) return sale_key .. ':sold:' .. name end
 local function holds_key(name) return sale_key .. ':holds:' .. name end
 local function reservation_key(id) return sale_key .. ':r:' .. id end
@@ -39,10 +41,11 @@ local function bucket_key(shopper) return sale_key .. ':b:' .. shopper end
 local sale, now
 
 -- The sale's fields, and `now`: Redis's time, but never earlier than the last time seen in the sale,
--- so that a promoted node cannot set it back. Without a sale: the answer that says why.
-local function load_sale()
+-- so that a promoted node cannot set it back. Without a sale: the answer that says why. A sale that is
+-- being built of the ledger is there for the takeover's own scripts only.
+local function load_sale(for_takeover)
   local names = {'version', 'epoch', 'opens_at', 'closes_at', 'paused', 'closed', 'hold_ms', 'limit',
-    'shoppers', 'currency', 'clock', 'skus'}
+    'shoppers', 'currency', 'clock', 'skus', 'phase', 'quarantine_until'}
   local values = redis.call('HMGET', sale_key, unpack(names))
   local time = redis.call('TIME')
   now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -51,16 +54,23 @@ local function load_sale()
   end
   sale = {}
   for i, name in ipairs(names) do sale[name] = values[i] end
-  for _, name in ipairs({'version', 'epoch', 'opens_at', 'closes_at', 'hold_ms', 'limit', 'clock'}) do
+  for _, name in ipairs({'version', 'epoch', 'opens_at', 'closes_at', 'hold_ms', 'limit', 'clock',
+    'quarantine_until'}) do
     sale[name] = tonumber(sale[name])
   end
   now = math.max(now, sale.clock)
+  if sale.phase == 'building' and not for_takeover then return {'UNSEEDED', now} end
 end
 
 -- Keeps the clock. Every script that changes or confirms anything calls it, also on a repeat: WAIT
 -- proves only what was written before it on the same connection, so a repeat must write, too.
 local function touch_clock()
   redis.call('HSET', sale_key, 'clock', now)
+end
+
+-- Whether a takeover still keeps units back, because somebody may confirm them with a receipt.
+local function is_in_quarantine()
+  return sale.phase == 'quarantine'
 end
 
 local function sale_state()
@@ -193,6 +203,13 @@ local function store_shopper(shopper, counted)
   else
     redis.call('SET', key, RECORD_FORMAT .. cmsgpack.pack(counted))
   end
+end
+
+local function count(r)
+  local counted = load_shopper(r.shopper)
+  counted[#counted + 1] = r.id
+  counted[#counted + 1] = #r.units
+  store_shopper(r.shopper, counted)
 end
 
 local function discount(r)

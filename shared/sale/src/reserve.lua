@@ -11,6 +11,7 @@
 --   PAUSED, ENDED, SALE_NOT_FOUND, SKU_NOT_FOUND, KIND_REFUSED
 --   LIMIT_REACHED   limit, and the latest reservation that counts
 --   SOLD_OUT        1 while units may return, else 0
+--   UNSEEDED        a takeover keeps the units back that would be next
 -- Cost: O(log holds) per unit.
 local id, shopper, kind, wanted = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local quantity, quota, window_ms = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
@@ -83,6 +84,8 @@ local units = available(sku) >= quantity and take(sku, quantity)
 if not units then
   fault = store_sku(sku)
   if fault then return fault end
+  -- What a takeover keeps back may be this shopper's own: nobody is sent away for good.
+  if is_in_quarantine() and sku.quarantined > 0 then return answer('UNSEEDED') end
   return answer('SOLD_OUT', (sku.held > 0 or sku.quarantined > 0) and 1 or 0)
 end
 
@@ -91,10 +94,7 @@ local r = {id = id, state = 'h', shopper = shopper, sku = wanted, expires_at = n
   price = sku.price, currency = sale.currency, limit = sale.limit, epoch = sale.epoch, units = units}
 store_reservation(r)
 redis.call('ZADD', sku.holds_key, r.expires_at, id)
-counted = load_shopper(shopper)
-counted[#counted + 1] = id
-counted[#counted + 1] = quantity
-store_shopper(shopper, counted)
+count(r)
 fault = store_sku(sku)
 if fault then return fault end
 return tell(answer('HELD'), r)

@@ -1,10 +1,11 @@
 -- Adds units to a SKU, once per change: first those that were withdrawn, then new serials.
 --
 -- ARGV[2] change id   ARGV[3] SKU   ARGV[4] quantity
+-- ARGV[5] 0: it was applied before, although Redis may have forgotten it, and the stock is only told
 -- Answers {word, now, …}: RESTOCKED with the stock, also on a repeat; KEY_REUSED; SKU_NOT_FOUND;
 -- SALE_NOT_FOUND.
 -- Cost: O(units that were withdrawn before).
-local missing = load_sale()
+local missing = load_sale(true)
 if missing then return missing end
 touch_clock()
 local quantity = tonumber(ARGV[4])
@@ -16,6 +17,8 @@ if known then
   if known ~= change then return {'KEY_REUSED', now} end
   return {'RESTOCKED', now, sku.stock}
 end
+
+if ARGV[5] == '0' then return {'RESTOCKED', now, sku.stock} end
 
 local restored = 0
 while restored < quantity do

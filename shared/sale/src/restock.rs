@@ -24,20 +24,23 @@ pub enum RestockOutcome {
 }
 
 impl Stock {
-    /// Adds units that the ledger has recorded before.
+    /// Adds units that the ledger has recorded before. Where `is_applied`, they were added before, even if Redis
+    /// has forgotten it, and the stock is only told.
     pub async fn restock(
         &self,
         sale: &SaleId,
         sku: &Sku,
         quantity: u32,
         change: &ChangeId,
+        is_applied: bool,
         deadline: Deadline,
     ) -> Result<RestockOutcome, StockError> {
         let script = self
             .invocation(&RESTOCK, sale)
             .arg(change.as_bytes())
             .arg(sku.as_str())
-            .arg(quantity.to_string());
+            .arg(quantity.to_string())
+            .arg(u8::from(!is_applied).to_string());
         let mut answer = self.write_durably(script, deadline).await?;
         match answer.word.as_str() {
             "RESTOCKED" => Ok(RestockOutcome::Restocked { stock: answer.fields.number()? }),

@@ -38,8 +38,8 @@ pub enum StockError {
         /// Replicas that did acknowledge.
         replicas: u64,
     },
-    /// The dataset is empty: the sale must be rebuilt before it can go on.
-    #[error("the stock is empty and waits to be rebuilt")]
+    /// The sale is lost, or is being built again, or keeps back the units that would be next.
+    #[error("the stock is being built again")]
     Unseeded,
     /// An invariant does not hold. Repeating does not help; an operator has to look.
     #[error("the stock is not in order")]

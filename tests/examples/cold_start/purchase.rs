@@ -104,7 +104,7 @@ impl Market {
 
         let began = Instant::now();
         let (stock, deadline) = (self.stock()?, Deadline::after(DEADLINE));
-        let confirmed = self.ledger().confirm(&stock, &self.sale, &id, &shopper.id, deadline).await?;
+        let confirmed = self.ledger().confirm(&stock, &self.sale, &id, &shopper.id, None, deadline).await?;
         let confirm = began.elapsed();
         ensure!(matches!(confirmed, ConfirmOutcome::Confirmed(_)), "{confirmed:?}");
 

@@ -1,0 +1,175 @@
+//! Takeover: a sale that Redis has lost is built again of the ledger, and goes on by itself.
+//!
+//! It needs nobody in particular and no lease: each step names what it builds on (epoch, end of the quarantine,
+//! first serial of the part) and is refused where somebody was first, so that anyone may go on where anyone
+//! else stopped. The ledger is read twice, each unit by its key. After the first time every unit that is not
+//! sold is kept back, for as long as a hold that was lost may still be confirmed with its receipt; after the
+//! second time, which knows whatever was confirmed meanwhile, the rest becomes available.
+
+use std::time::Duration;
+
+use sale::{
+    AppliedRestock, Deadline, Part, PartOrder, RebuildOutcome, SaleId, SeedOutcome, SeedSku, SkuProgress,
+    Stock, TakeoverPhase, TakeoverProgress,
+};
+
+use crate::confirm::{CONFIRM_DEADLINE, PurchaseError};
+use crate::{Ledger, Order, SaleRecord, StoreOutcome};
+
+/// Serials in one part: a script over as many takes a few milliseconds of the master.
+const SERIALS_PER_PART: u32 = 500;
+
+/// Allowance for the clocks of the nodes before and after, and of whoever signed a receipt.
+const SKEW: Duration = Duration::from_secs(2);
+
+impl Ledger {
+    /// Begins the takeover of this sale and of every other that Redis lacks, so that none of them is told not to
+    /// exist while another is there already. A sale that was never loaded is left to [`Ledger::load`].
+    pub(crate) async fn seed_all(
+        &self,
+        stock: &Stock,
+        id: &SaleId,
+        deadline: Deadline,
+    ) -> Result<(), PurchaseError> {
+        self.seed_others(stock, id, deadline).await?;
+        self.seed(stock, id, true, deadline).await
+    }
+
+    /// The same of every other sale.
+    pub(crate) async fn seed_others(
+        &self,
+        stock: &Stock,
+        id: &SaleId,
+        deadline: Deadline,
+    ) -> Result<(), PurchaseError> {
+        for other in
+            self.sales(deadline).await?.iter().map(|record| &record.sale.id).filter(|other| *other != id)
+        {
+            self.seed(stock, other, false, deadline).await?;
+        }
+        Ok(())
+    }
+
+    /// Raises the epoch in the ledger first, so that no two datasets of a sale have the same one.
+    async fn seed(
+        &self,
+        stock: &Stock,
+        id: &SaleId,
+        is_last: bool,
+        deadline: Deadline,
+    ) -> Result<(), PurchaseError> {
+        if stock.is_present(id, deadline).await? && !is_last {
+            return Ok(());
+        }
+        loop {
+            let Some(mut record) = self.sale(id, deadline).await? else { return Ok(()) };
+            if record.sale.epoch == 0 {
+                return Ok(());
+            }
+            record.sale.epoch += 1;
+            record.sale.version += 1;
+            if self.store_sale(&record, deadline).await? == StoreOutcome::Conflict {
+                continue;
+            }
+            let (skus, applied) = (skus(&record), applied(&record));
+            let outcome = stock.seed(id, record.sale.epoch, &skus, &applied, is_last, deadline).await?;
+            if outcome == SeedOutcome::Seeded {
+                tracing::error!(sale = %id, epoch = record.sale.epoch, "Redis has lost a sale; it is built again");
+            }
+            return Ok(());
+        }
+    }
+
+    /// Goes on with the takeover of a sale that [`Ledger::load`] has seen, if one is under way: to the end of what
+    /// can be done at present.
+    pub async fn rebuild(
+        &self,
+        stock: &Stock,
+        record: &SaleRecord,
+        deadline: Deadline,
+    ) -> Result<(), PurchaseError> {
+        let id = &record.sale.id;
+        let mut is_told = false;
+        while let Some(progress) = stock.takeover(id, deadline).await? {
+            let is_building = progress.phase == TakeoverPhase::Building;
+            if !is_building && progress.now < progress.quarantine_until {
+                return Ok(());
+            }
+            if !is_told {
+                tracing::info!(sale = %id, epoch = progress.epoch, phase = ?progress.phase, "reading the ledger");
+                is_told = true;
+            }
+            for sku in &progress.skus {
+                self.read_sku(stock, record, &progress, sku, deadline).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what is left of a SKU, part by part, until the end or until somebody else is further.
+    async fn read_sku(
+        &self,
+        stock: &Stock,
+        record: &SaleRecord,
+        progress: &TakeoverProgress,
+        sku: &SkuProgress,
+        deadline: Deadline,
+    ) -> Result<(), PurchaseError> {
+        let id = &record.sale.id;
+        let mut first = sku.first;
+        while first <= sku.last {
+            let last = sku.last.min(first + SERIALS_PER_PART - 1);
+            let orders = self.orders_of_units(id, &sku.sku, first..=last, deadline).await?;
+            let orders: Vec<_> = orders.into_iter().map(part_order).collect();
+            let part = Part {
+                epoch: progress.epoch,
+                quarantine_until: progress.quarantine_until,
+                quarantine: quarantine(record),
+                sku: &sku.sku,
+                serials: first..=last,
+                orders: &orders,
+            };
+            if stock.rebuild(id, &part, deadline).await? == RebuildOutcome::Stale {
+                return Ok(());
+            }
+            first = last + 1;
+        }
+        Ok(())
+    }
+}
+
+/// How long a hold that was given before can still be confirmed, late writes included.
+fn quarantine(record: &SaleRecord) -> Duration {
+    Duration::from_secs(u64::from(record.longest_hold_seconds())) + CONFIRM_DEADLINE + SKEW
+}
+
+fn skus(record: &SaleRecord) -> Vec<SeedSku> {
+    let skus = record.sale.definition.skus.iter();
+    skus.map(|sku| SeedSku {
+        sku: sku.sku.clone(),
+        stock: sku.stock,
+        top: record.serials.get(&sku.sku).copied().unwrap_or(sku.stock).max(sku.stock),
+    })
+    .collect()
+}
+
+fn applied(record: &SaleRecord) -> Vec<AppliedRestock> {
+    let pending = record.pending.iter();
+    pending
+        .map(|restock| AppliedRestock {
+            change: restock.change,
+            sku: restock.sku.clone(),
+            quantity: restock.quantity,
+        })
+        .collect()
+}
+
+fn part_order(order: Order) -> PartOrder {
+    PartOrder {
+        reservation: order.reservation,
+        shopper: order.shopper,
+        units: order.units,
+        price_minor: order.price_minor,
+        currency: order.currency,
+    }
+}

@@ -1,0 +1,16 @@
+-- How far a takeover is. Changes nothing.
+--
+-- Answers {word, now, …}: NONE; UNDER_WAY with the epoch, the end of the quarantine in ms (0 while building),
+-- and per SKU: name, first serial that is not read yet, last one to read; SALE_NOT_FOUND.
+-- Cost: O(SKUs).
+local missing = load_sale(true)
+if missing then return missing end
+if not sale.phase then return {'NONE', now} end
+local answer = {'UNDER_WAY', now, sale.epoch, sale.quarantine_until or 0}
+for name in sale.skus:gmatch('[^,]+') do
+  local read = redis.call('HMGET', sku_key(name), 'read', 'read_top')
+  for _, field in ipairs({name, tonumber(read[1] or 1), tonumber(read[2] or 0)}) do
+    answer[#answer + 1] = field
+  end
+end
+return answer

@@ -1,0 +1,83 @@
+//! Progress: how far a takeover is.
+
+use jiff::Timestamp;
+use sentinel::{Deadline, Script};
+
+use crate::answer::{Fields, Malformed};
+use crate::script::script;
+use crate::{SaleId, Sku, Stock, StockError};
+
+static PROGRESS: Script = script!("progress.lua");
+
+/// How far a takeover is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakeoverProgress {
+    /// What it does.
+    pub phase: TakeoverPhase,
+    /// Redis's clock.
+    pub now: Timestamp,
+    /// The epoch that it has begun.
+    pub epoch: u64,
+    /// Until when unsold units are kept back; the beginning of time while building.
+    pub quarantine_until: Timestamp,
+    /// Each SKU.
+    pub skus: Vec<SkuProgress>,
+}
+
+/// What a takeover does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TakeoverPhase {
+    /// The ledger is read for the first time; nobody is served.
+    Building,
+    /// Unsold units are kept back; after it the ledger is read again.
+    Quarantine,
+}
+
+/// What is to be read of a SKU.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkuProgress {
+    /// Its name.
+    pub sku: Sku,
+    /// The first serial that is not read yet.
+    pub first: u32,
+    /// The last one.
+    pub last: u32,
+}
+
+impl TakeoverProgress {
+    fn read(now: Timestamp, fields: &mut Fields) -> Result<Self, Malformed> {
+        let (epoch, quarantine_until) = (fields.number()?, fields.timestamp()?);
+        let is_building = quarantine_until == Timestamp::UNIX_EPOCH;
+        let phase = if is_building { TakeoverPhase::Building } else { TakeoverPhase::Quarantine };
+        let mut skus = Vec::new();
+        while !fields.is_empty() {
+            skus.push(SkuProgress { sku: fields.sku()?, first: fields.number()?, last: fields.number()? });
+        }
+        Ok(Self { phase, now, epoch, quarantine_until, skus })
+    }
+}
+
+impl Stock {
+    /// Whether the sale is in Redis, even if it is only being built there.
+    pub async fn is_present(&self, sale: &SaleId, deadline: Deadline) -> Result<bool, StockError> {
+        match self.look(self.invocation(&PROGRESS, sale), deadline).await {
+            Ok(answer) => Ok(answer.word != "SALE_NOT_FOUND"),
+            Err(StockError::Unseeded) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The takeover that is under way in this sale; `None` where none is, or no such sale.
+    pub async fn takeover(
+        &self,
+        sale: &SaleId,
+        deadline: Deadline,
+    ) -> Result<Option<TakeoverProgress>, StockError> {
+        let mut answer = self.look(self.invocation(&PROGRESS, sale), deadline).await?;
+        match answer.word.as_str() {
+            "UNDER_WAY" => Ok(Some(TakeoverProgress::read(answer.now, &mut answer.fields)?)),
+            "NONE" | "SALE_NOT_FOUND" => Ok(None),
+            _ => Err(StockError::unknown_word(answer.word)),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+-- One part of a takeover: what the ledger says of some serials of a SKU. It is read twice. While building, what
+-- is not sold is kept back; after the quarantine, when no receipt and no confirm can change it any more, what
+-- is still kept back becomes available. Whoever sends a part that was sent before changes nothing.
+--
+-- ARGV[2] epoch   ARGV[3] end of the quarantine in ms, 0 while building
+-- ARGV[4] length of the quarantine in ms   ARGV[5] SKU   ARGV[6] first serial   ARGV[7] last serial
+-- ARGV[8…] the orders that have them, each: reservation id, shopper, price, currency, units n, n serials
+-- Answers {word, now}: READ; STALE, this part is read already, or its time has not come; SALE_NOT_FOUND.
+-- Cost: O(serials + orders × log).
+local missing = load_sale(true)
+if missing then return missing end
+touch_clock()
+local epoch, quarantine_until = tonumber(ARGV[2]), tonumber(ARGV[3])
+local first, last = tonumber(ARGV[6]), tonumber(ARGV[7])
+local is_building = sale.phase == 'building'
+if not sale.phase or sale.epoch ~= epoch or (sale.quarantine_until or 0) ~= quarantine_until
+  or (not is_building and now < quarantine_until) then
+  return {'STALE', now}
+end
+local sku = load_sku(ARGV[5])
+if not sku or tonumber(redis.call('HGET', sku.key, 'read')) ~= first then return {'STALE', now} end
+local kept_back = quarantine_key(sku.name)
+
+-- An order that Redis does not have is put on record, so that its shopper and the merchant find it.
+local i = 8
+while i <= #ARGV do
+  local r = {id = ARGV[i], state = 'o', shopper = ARGV[i + 1], sku = sku.name, expires_at = now,
+    price = tonumber(ARGV[i + 2]), currency = ARGV[i + 3], limit = sale.limit, epoch = epoch, units = {}}
+  local is_new, count_of_units = not load_reservation(r.id), tonumber(ARGV[i + 4])
+  for j = i + 5, i + 4 + count_of_units do
+    local unit = tonumber(ARGV[j])
+    r.units[#r.units + 1] = unit
+    mark_sold(sku.name, unit)
+    local was_kept_back = redis.call('SETBIT', kept_back, unit, 0) == 1
+    if was_kept_back or (is_building and is_new) then
+      sku.quarantined = sku.quarantined - 1
+      sku.sold = sku.sold + 1
+    end
+  end
+  if is_new then
+    store_reservation(r)
+    count(r)
+  end
+  i = i + 5 + count_of_units
+end
+
+-- Serials beyond the stock were withdrawn; which ones they were does not matter.
+for serial = first, last do
+  if is_building then
+    if redis.call('GETBIT', sku.sold_key, serial) == 0 then redis.call('SETBIT', kept_back, serial, 1) end
+  elseif redis.call('SETBIT', kept_back, serial, 0) == 1 and sku.quarantined > 0 then
+    redis.call('RPUSH', sku.returned_key, serial)
+    sku.quarantined = sku.quarantined - 1
+  end
+end
+redis.call('HSET', sku.key, 'read', last + 1)
+local fault = store_sku(sku)
+if fault then return fault end
+
+for name in sale.skus:gmatch('[^,]+') do
+  local read = redis.call('HMGET', sku_key(name), 'read', 'read_top')
+  if tonumber(read[1] or 1) <= tonumber(read[2] or 0) then return {'READ', now} end
+end
+for name in sale.skus:gmatch('[^,]+') do
+  if is_building then
+    redis.call('HSET', sku_key(name), 'read', 1)
+  else
+    redis.call('HDEL', sku_key(name), 'read', 'read_top')
+    redis.call('DEL', quarantine_key(name))
+  end
+end
+if is_building then
+  redis.call('HSET', sale_key, 'phase', 'quarantine', 'quarantine_until', now + tonumber(ARGV[4]))
+else
+  redis.call('HDEL', sale_key, 'phase', 'quarantine_until')
+end
+return {'READ', now}

@@ -1,0 +1,29 @@
+-- Begins a takeover: the sale as the ledger has it, every unit kept back, none of them read yet. Until the
+-- ledger is read, nobody is served.
+--
+-- ARGV[2] epoch   ARGV[3] 1: every sale is in Redis with this one, so that an unknown one does not exist
+-- ARGV[4] number of SKUs, then SKU, stock, highest serial, one triple each
+-- then the restocks in these figures that the ledger lists as pending: change id, SKU, quantity
+-- Answers {word, now}: SEEDED; PRESENT, somebody was first.
+-- Cost: O(SKUs + pending restocks).
+local missing = load_sale(true)
+if ARGV[3] == '1' then redis.call('SET', SEED_KEY, 1) end
+if not missing then
+  touch_clock()
+  return {'PRESENT', now}
+end
+
+local names, last = {}, 4 + 3 * tonumber(ARGV[4])
+for i = 5, last, 3 do
+  local stock, top = tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
+  names[#names + 1] = ARGV[i]
+  redis.call('HSET', sku_key(ARGV[i]), 'stock', stock, 'top', top, 'next', top + 1, 'held', 0, 'sold', 0,
+    'quarantined', stock, 'withdrawn', top - stock, 'price', 0, 'read', 1, 'read_top', top)
+end
+for i = last + 1, #ARGV, 3 do
+  local quantity = tonumber(ARGV[i + 2])
+  redis.call('HSET', changes_key, ARGV[i], cmsgpack.pack({'restock', ARGV[i + 1], quantity, quantity}))
+end
+redis.call('HSET', sale_key, 'version', 0, 'epoch', ARGV[2], 'clock', now, 'phase', 'building',
+  'skus', table.concat(names, ','))
+return {'SEEDED', now}
