@@ -52,7 +52,7 @@ impl Alone {
     async fn rebuild(&self) {
         let record = self.load().await;
         self.ledger
-            .rebuild(&self.stock, &record, Deadline::after(std::time::Duration::from_secs(60)))
+            .rebuild(&self.stock, &record, Deadline::after(std::time::Duration::from_mins(1)))
             .await
             .unwrap();
     }

@@ -16,6 +16,9 @@ const SETTLED_MAX: u32 = 100;
 const FREED_PER_SCRIPT: u32 = 200;
 const SCRIPTS_MAX: u32 = 50;
 
+/// Sales that are over are looked at once in so many steps: Redis may have lost them, too.
+const STEPS_BETWEEN_ALL: usize = 30;
+
 /// A sale is swept until this long after its end: every hold and confirm is over by then.
 const SWEPT_AFTER_END: SignedDuration = SignedDuration::from_hours(48);
 
@@ -49,12 +52,20 @@ impl Sweep {
         };
         let now = Timestamp::now();
         // Begun somewhere else each time: a step that runs out of time leaves out others.
-        let begin = self.steps.fetch_add(1, Ordering::Relaxed) % sales.len().max(1);
+        let step = self.steps.fetch_add(1, Ordering::Relaxed);
+        let begin = step % sales.len().max(1);
         sales.rotate_left(begin);
         let (mut active, mut unswept) = (0, 0);
-        for record in sales.into_iter().filter(|record| is_active(record, now)) {
-            active += 1;
-            match self.sweep(&record.sale.id, deadline).await {
+        for record in sales {
+            let swept = if is_active(&record, now) {
+                active += 1;
+                self.sweep(&record.sale.id, deadline).await
+            } else if step.is_multiple_of(STEPS_BETWEEN_ALL) {
+                self.bring_up(&record.sale.id, deadline).await.map(|()| Swept::All)
+            } else {
+                continue;
+            };
+            match swept {
                 Ok(Swept::All) => {}
                 Ok(Swept::InPart) => unswept += 1,
                 Err(error) => {
@@ -67,10 +78,7 @@ impl Sweep {
     }
 
     async fn sweep(&self, sale: &SaleId, deadline: Deadline) -> Result<Swept, PurchaseError> {
-        let Some(record) = self.ledger.load(&self.stock, sale, deadline).await? else {
-            return Ok(Swept::All);
-        };
-        self.ledger.rebuild(&self.stock, &record, deadline).await?;
+        self.bring_up(sale, deadline).await?;
         self.record_withdrawals(sale, deadline).await?;
         let due = self.stock.due(sale, SETTLED_MAX, deadline).await?;
         for Due { id, may_abandon } in &due {
@@ -85,6 +93,14 @@ impl Sweep {
             tracing::info!(%sale, settled = due.len(), freed, "swept");
         }
         Ok(swept)
+    }
+
+    /// Brings Redis to where the ledger is, all of a sale that it has lost included.
+    async fn bring_up(&self, sale: &SaleId, deadline: Deadline) -> Result<(), PurchaseError> {
+        if let Some(record) = self.ledger.load(&self.stock, sale, deadline).await? {
+            self.ledger.rebuild(&self.stock, &record, deadline).await?;
+        }
+        Ok(())
     }
 
     /// Withdrawals whose second step a crash has cut off.

@@ -48,7 +48,7 @@ pub struct PartOrder {
 pub enum RebuildOutcome {
     /// Redis has it.
     Read,
-    /// Somebody was first, or its time has not come. Nothing was changed.
+    /// Somebody was first, its time has not come, or Redis has lost the sale once more. Nothing was changed.
     Stale,
 }
 
@@ -81,7 +81,7 @@ impl Stock {
         match answer.word.as_str() {
             "READ" => Ok(RebuildOutcome::Read),
             // Our own attempt that no replica has acknowledged was first as well.
-            "STALE" => Ok(RebuildOutcome::Stale),
+            "STALE" | "SALE_NOT_FOUND" => Ok(RebuildOutcome::Stale),
             _ => Err(StockError::unknown_word(answer.word)),
         }
     }
