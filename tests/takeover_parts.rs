@@ -235,3 +235,11 @@ async fn restocks_and_withdrawals_are_in_what_is_built_again_and_a_repeat_of_the
     alone.end().await;
     assert_eq!(alone.figures().await, "9/0/1/0");
 }
+
+#[tokio::test]
+async fn a_sale_without_a_unit_is_built_again_as_well() {
+    let alone = Alone::with("takeover-none", brief(0)).await;
+    alone.lose().await;
+    alone.end().await;
+    assert_eq!(alone.figures().await, "0/0/0/0");
+}

@@ -19,9 +19,6 @@ use crate::{Ledger, Order, SaleRecord, StoreOutcome};
 /// Serials in one part: a script over as many takes a few milliseconds of the master.
 const SERIALS_PER_PART: u32 = 500;
 
-/// Allowance for the clocks of the nodes before and after, and of whoever signed a receipt.
-const SKEW: Duration = Duration::from_secs(2);
-
 impl Ledger {
     /// Begins the takeover of this sale and of every other that Redis lacks, so that none of them is told not to
     /// exist while another is there already. A sale that was never loaded is left to [`Ledger::load`].
@@ -42,10 +39,9 @@ impl Ledger {
         id: &SaleId,
         deadline: Deadline,
     ) -> Result<(), PurchaseError> {
-        for other in
-            self.sales(deadline).await?.iter().map(|record| &record.sale.id).filter(|other| *other != id)
-        {
-            self.seed(stock, other, false, deadline).await?;
+        let listed = self.sales(deadline).await?;
+        for other in listed.iter().filter(|other| other.sale.id != *id) {
+            self.seed(stock, &other.sale.id, false, deadline).await?;
         }
         Ok(())
     }
@@ -117,30 +113,32 @@ impl Ledger {
     ) -> Result<(), PurchaseError> {
         let id = &record.sale.id;
         let mut first = sku.first;
-        while first <= sku.last {
+        loop {
+            // A part without a serial tells that there is none, where nothing is left or never was.
             let last = sku.last.min(first + SERIALS_PER_PART - 1);
             let orders = self.orders_of_units(id, &sku.sku, first..=last, deadline).await?;
             let orders: Vec<_> = orders.into_iter().map(part_order).collect();
             let part = Part {
                 epoch: progress.epoch,
                 quarantine_until: progress.quarantine_until,
-                quarantine: quarantine(record),
+                quarantine: quarantine(record, stock),
                 sku: &sku.sku,
                 serials: first..=last,
                 orders: &orders,
             };
-            if stock.rebuild(id, &part, deadline).await? == RebuildOutcome::Stale {
+            let is_stale = stock.rebuild(id, &part, deadline).await? == RebuildOutcome::Stale;
+            if is_stale || last == sku.last {
                 return Ok(());
             }
             first = last + 1;
         }
-        Ok(())
     }
 }
 
-/// How long a hold that was given before can still be confirmed, late writes included.
-fn quarantine(record: &SaleRecord) -> Duration {
-    Duration::from_secs(u64::from(record.longest_hold_seconds())) + CONFIRM_DEADLINE + SKEW
+/// How long a hold that was given before can still be confirmed, late writes included, by the clock of another node.
+fn quarantine(record: &SaleRecord, stock: &Stock) -> Duration {
+    let longest_hold = Duration::from_secs(u64::from(record.longest_hold_seconds()));
+    longest_hold + CONFIRM_DEADLINE + stock.clock_skew()
 }
 
 fn skus(record: &SaleRecord) -> Vec<SeedSku> {

@@ -105,6 +105,12 @@ impl Stock {
         Self { redis, clock_skew }
     }
 
+    /// The allowance between the clocks of two Redis nodes.
+    #[must_use]
+    pub const fn clock_skew(&self) -> Duration {
+        self.clock_skew
+    }
+
     /// Whether the master answers, by its own connection.
     pub async fn ping(&self, deadline: Deadline) -> Result<(), StockError> {
         let call = Call { deadline, idempotency: Idempotency::ReadOnly, durability: Durability::Master };
