@@ -53,15 +53,20 @@ pub(crate) enum Content {
 }
 
 /// What any request can be told, by the function or by the gateway before it.
-pub(crate) const ANY: &[&str] =
-    &["invalid-request", "headers-too-large", "internal", "outcome-unknown", "overloaded"];
+pub(crate) const ANY: &[&str] = &[
+    "invalid-request",
+    "headers-too-large",
+    "quota-exceeded",
+    "internal",
+    "outcome-unknown",
+    "secrets-unavailable",
+    "overloaded",
+];
 
 const NO_MORE: &[&[&str]] = &[];
-const SECRETS: &[&str] = &["secrets-unavailable"];
-const SHOPPER: &[&str] = &["unauthenticated", "identity-unavailable", "secrets-unavailable"];
-const SHOPPER_CHANGES: &[&str] =
-    &["unauthenticated", "identity-unavailable", "secrets-unavailable", "origin-refused"];
-const MERCHANT: &[&str] = &["unauthenticated", "secrets-unavailable"];
+const SHOPPER: &[&str] = &["unauthenticated", "identity-unavailable"];
+const SHOPPER_CHANGES: &[&str] = &["unauthenticated", "identity-unavailable", "origin-refused"];
+const MERCHANT: &[&str] = &["unauthenticated"];
 const KEY: &[&str] = &["idempotency-key-missing", "idempotency-key-reused"];
 const BODY: &[&str] = &["body-too-large", "not-json"];
 const STOCK: &[&str] = &["stock-unavailable", "recovering"];
@@ -112,7 +117,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         id: "getPage",
         summary: "The page of a sale, the same for everybody",
         successes: &[with_headers(text("The page.", &["text/html"]), &["Cache-Control"])],
-        problems: &[SALE, SECRETS, STOCK],
+        problems: &[SALE, STOCK],
         ..GET
     },
     Operation {
@@ -120,7 +125,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         id: "getStatus",
         summary: "What changes while a sale runs, the same for everybody; cacheable for a second",
         successes: &[with_headers(json(200, "The status.", "Status"), &["Cache-Control"])],
-        problems: &[SALE, SECRETS, STOCK],
+        problems: &[SALE, STOCK],
         ..GET
     },
     Operation {
@@ -139,7 +144,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             with_headers(json(201, "A new guest, whom the cookie names.", "Session"), &["Set-Cookie"]),
             with_headers(json(200, "The guest whom the cookie named already.", "Session"), &["Set-Cookie?"]),
         ],
-        problems: &[&["origin-refused"], SECRETS],
+        problems: &[&["origin-refused"]],
         ..POST
     },
     Operation {
@@ -166,7 +171,6 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             ENDED,
             KEY,
             BODY,
-            &["quota-exceeded"],
             STOCK,
         ],
         ..POST
@@ -351,7 +355,6 @@ pub(crate) const OPERATIONS: &[Operation] = &[
                 headers: &["Cache-Control", "ETag"],
             },
         ],
-        problems: &[SECRETS],
         ..GET
     },
     Operation {
@@ -366,7 +369,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         id: "isReady",
         summary: "Whether the process reaches Redis",
         successes: &[text("It does.", &["text/plain"])],
-        problems: &[SECRETS, STOCK],
+        problems: &[STOCK],
         ..GET
     },
 ];

@@ -16,7 +16,8 @@ const MEMBERS: &[(&str, &[&str])] = &[
     ("confirm-in-progress", &["retry_after_seconds"]),
     ("already-ordered", &["order"]),
     ("sale-conflict", &["retry_after_seconds"]),
-    ("quota-exceeded", &["retry_after_seconds", "violated_policies"]),
+    // The gateway limits addresses, and has no policy to name.
+    ("quota-exceeded", &["retry_after_seconds", "violated_policies?"]),
 ];
 
 const OF_EVERY: [&str; 4] = ["type", "title", "status", "detail"];
