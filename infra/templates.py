@@ -134,7 +134,8 @@ def rules():
                 said = refused(template, others | {name: concurrency})
                 if (said is not None) != (provisioned > concurrency or concurrency + 400 > 900):
                     faults.append(f"{provisioned} ahead with {name} {concurrency}: {said or 'let through'}")
-    spread_ms = template["Globals"]["Function"]["Environment"]["Variables"]["REDIS_RECONNECT_SPREAD_MS"]
+    variables = [properties["Environment"]["Variables"] for properties in uses_redis.values()]
+    spread_ms = min(each["REDIS_RECONNECT_SPREAD_MS"] for each in variables)
     if spread_ms < (900 + fixed) * CONNECT_MS:
         faults.append(f"a spread of {spread_ms} ms is less than what {900 + fixed} reconnects take")
     keys = {"ShopperJwksUrl": "https://id.example/keys"}
