@@ -126,6 +126,7 @@ const isOver = ({ status, type }) => [404, 410, 422].includes(status)
 const isRecovering = ({ type }) => type?.endsWith('/recovering');
 
 async function confirm() {
+  say('');
   const headers = hold.receipt ? { 'Content-Type': 'application/json' } : {};
   const body = hold.receipt ? JSON.stringify({ receipt: hold.receipt }) : undefined;
   const { ok, answer } = await call('POST', `${base}/reservations/${hold.id}/order`, headers, body);
