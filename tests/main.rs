@@ -59,6 +59,7 @@ mod systemd;
 mod takeover;
 mod takeover_parts;
 mod template;
+mod terms;
 mod throttle;
 mod tidy;
 mod timeouts;

@@ -2,16 +2,17 @@
 
 use api::Report;
 use data_encoding::BASE64;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder};
-use sale::{Definition, IdSecret, SaleId, ShopperId, ShopperKind, Sku, SkuDefinition};
+use sale::{Definition, IdSecret, SaleId, ShopperId, ShopperKind};
 use serde_json::{Value, json};
 use spillway::{Merchant, Running};
 
 use crate::openapi_answers;
 use crate::system::shared;
+pub(crate) use crate::terms::units;
 
 /// A sale that is open, with one SKU called `unit`.
 pub(crate) struct Shop {
@@ -34,27 +35,6 @@ pub(crate) struct Answer {
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
     pub(crate) body: Value,
-}
-
-/// An open sale with so many units, of which one shopper may have ten, held for ten minutes.
-pub(crate) fn units(stock: u32) -> Definition {
-    let now = Timestamp::now();
-    Definition {
-        title: "A test".to_owned(),
-        description: String::new(),
-        currency: "EUR".to_owned(),
-        opens_at: Some(now - SignedDuration::from_secs(1)),
-        closes_at: now + SignedDuration::from_hours(1),
-        hold_seconds: 600,
-        limit_per_shopper: 10,
-        shoppers: vec![ShopperKind::Account, ShopperKind::Guest],
-        skus: vec![SkuDefinition {
-            sku: Sku::parse("unit").unwrap(),
-            title: "Unit".to_owned(),
-            price_minor: 1_999,
-            stock,
-        }],
-    }
 }
 
 /// A name that no other sale has.

@@ -1,5 +1,7 @@
 //! A takeover step by step, over Redis and a ledger alone: whoever it is that takes a step, and whenever.
 
+use std::time::Duration;
+
 use ledger::{ConfirmOutcome, Ledger, Order, SaleRecord};
 use sale::{
     Deadline, Definition, Part, PartOrder, RebuildOutcome, Reservation, ReserveOutcome, Sale, SaleId,
@@ -51,10 +53,7 @@ impl Alone {
     /// Goes on as far as it can.
     async fn rebuild(&self) {
         let record = self.load().await;
-        self.ledger
-            .rebuild(&self.stock, &record, Deadline::after(std::time::Duration::from_mins(1)))
-            .await
-            .unwrap();
+        self.ledger.rebuild(&self.stock, &record, Deadline::after(Duration::from_mins(1))).await.unwrap();
     }
 
     /// Until nothing is kept back any more.
@@ -93,20 +92,13 @@ impl Alone {
         serials: (u32, u32),
         orders: &[Order],
     ) -> RebuildOutcome {
-        let order = |order: &Order| PartOrder {
-            reservation: order.reservation,
-            shopper: order.shopper,
-            units: order.units.clone(),
-            price_minor: order.price_minor,
-            currency: order.currency.clone(),
-        };
         let part = Part {
             epoch: progress.epoch,
             quarantine_until: progress.quarantine_until,
-            quarantine: std::time::Duration::from_secs(1),
+            quarantine: Duration::from_secs(1),
             sku: &progress.skus[0].sku,
             serials: serials.0..=serials.1,
-            orders: &orders.iter().map(order).collect::<Vec<_>>(),
+            orders: &orders.iter().map(PartOrder::from).collect::<Vec<_>>(),
         };
         self.stock.rebuild(&self.id, &part, soon()).await.unwrap()
     }

@@ -6,19 +6,21 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+#[path = "../terms.rs"]
+mod terms;
+
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use ledger::{Ledger, RecordOutcome, SaleRecord};
-use sale::{
-    Deadline, Definition, Reservation, ReservationId, ReservationState, Sale, SaleId, ShopperId, ShopperKind,
-    Sku, SkuDefinition, Stock,
-};
+use sale::{Deadline, Reservation, ReservationId, ReservationState, Sale, SaleId, ShopperId, Sku, Stock};
 use sentinel::{Call, Client, Durability, Idempotency, Value};
 use spillway::{OPERATOR, Parts, Stack, StackOptions};
+
+use crate::terms::units;
 
 const ORDERS: u32 = 100_000;
 
@@ -70,20 +72,8 @@ async fn measure(stack: &Stack, orders: u32) -> Result<()> {
 }
 
 fn sale(stock: u32) -> Sale {
-    let now = Timestamp::now();
-    let definition = Definition {
-        title: "Takeover".to_owned(),
-        description: String::new(),
-        currency: "EUR".to_owned(),
-        opens_at: Some(now),
-        closes_at: now + SignedDuration::from_hours(1),
-        hold_seconds: 600,
-        limit_per_shopper: 1,
-        shoppers: vec![ShopperKind::Account],
-        skus: vec![SkuDefinition { sku: sku(), title: "Unit".to_owned(), price_minor: 1_999, stock }],
-    };
     let id = SaleId::parse("takeover").unwrap();
-    Sale { id, version: 1, epoch: 0, paused: false, closed: false, definition }
+    Sale { id, version: 1, epoch: 0, paused: false, closed: false, definition: units(stock) }
 }
 
 fn sku() -> Sku {

@@ -110,7 +110,9 @@ async function resume(wish) {
     if (ok) keep(answer);
     else {
       if (isOver(answer)) forget();
-      else if (isRecovering(answer) && wish.hold) keep({ ...wish.hold, expires_in_ms: Date.parse(wish.hold.expires_at) - serverNow() });
+      else if (isRecovering(answer) && wish.hold) {
+        keep({ ...wish.hold, expires_in_ms: Date.parse(wish.hold.expires_at) - serverNow() });
+      }
       say(`${answer.title} ${answer.detail}`);
     }
   } catch {

@@ -54,7 +54,7 @@ impl Ledger {
         is_last: bool,
         deadline: Deadline,
     ) -> Result<(), PurchaseError> {
-        if stock.is_present(id, deadline).await? && !is_last {
+        if !is_last && stock.is_present(id, deadline).await? {
             return Ok(());
         }
         loop {
@@ -117,7 +117,7 @@ impl Ledger {
             // A part without a serial tells that there is none, where nothing is left or never was.
             let last = sku.last.min(first + SERIALS_PER_PART - 1);
             let orders = self.orders_of_units(id, &sku.sku, first..=last, deadline).await?;
-            let orders: Vec<_> = orders.into_iter().map(part_order).collect();
+            let orders: Vec<_> = orders.iter().map(PartOrder::from).collect();
             let part = Part {
                 epoch: progress.epoch,
                 quarantine_until: progress.quarantine_until,
@@ -162,12 +162,14 @@ fn applied(record: &SaleRecord) -> Vec<AppliedRestock> {
         .collect()
 }
 
-fn part_order(order: Order) -> PartOrder {
-    PartOrder {
-        reservation: order.reservation,
-        shopper: order.shopper,
-        units: order.units,
-        price_minor: order.price_minor,
-        currency: order.currency,
+impl From<&Order> for PartOrder {
+    fn from(order: &Order) -> Self {
+        Self {
+            reservation: order.reservation,
+            shopper: order.shopper,
+            units: order.units.clone(),
+            price_minor: order.price_minor,
+            currency: order.currency.clone(),
+        }
     }
 }

@@ -16,6 +16,8 @@ mod launch;
 mod purchase;
 #[path = "../../runtime.rs"]
 mod runtime;
+#[path = "../../terms.rs"]
+mod terms;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -5,18 +5,19 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use data_encoding::BASE64;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use ledger::{ConfirmOutcome, Ledger};
 use sale::{
-    Deadline, Definition, IdSecret, IdempotencyKey, RateLimit, ReservationId, ReserveOutcome, ReserveRequest,
-    SaleId, Shopper, ShopperKind, Sku, SkuDefinition, Stock,
+    Deadline, IdSecret, IdempotencyKey, RateLimit, ReservationId, ReserveOutcome, ReserveRequest, SaleId,
+    Shopper, ShopperKind, Sku, Stock,
 };
 use sentinel::Client;
 use serde_json::{Value, json};
 use spillway::{ExtraFunction, Merchant, OPERATOR, Running};
 
 use crate::runtime::event;
+use crate::terms::units;
 
 const DEADLINE: Duration = Duration::from_secs(4);
 
@@ -41,7 +42,7 @@ impl Market {
         let admin = ExtraFunction::start(&running, "admin", &[])?;
         let sale = SaleId::parse("cold-start")?;
         let at_admin = Running { url: admin.origin.clone(), ..running.clone() };
-        Merchant::new(&at_admin)?.define(&sale, &definition(stock)?).await?;
+        Merchant::new(&at_admin)?.define(&sale, &units(stock)).await?;
         let ids = IdSecret::new(&BASE64.decode(running.id_secret.as_bytes())?)?;
         Ok(Self { running, sale, ids })
     }
@@ -135,24 +136,4 @@ impl Market {
         let key = EncodingKey::from_base64_secret(&self.running.shopper_secret)?;
         Ok(format!("Bearer {}", jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key)?))
     }
-}
-
-fn definition(stock: u32) -> Result<Definition> {
-    let now = Timestamp::now();
-    Ok(Definition {
-        title: "A cold start".to_owned(),
-        description: String::new(),
-        currency: "EUR".to_owned(),
-        opens_at: Some(now),
-        closes_at: now + SignedDuration::from_hours(1),
-        hold_seconds: 600,
-        limit_per_shopper: 1,
-        shoppers: vec![ShopperKind::Account],
-        skus: vec![SkuDefinition {
-            sku: Sku::parse("unit")?,
-            title: "Unit".to_owned(),
-            price_minor: 1,
-            stock,
-        }],
-    })
 }
