@@ -1,12 +1,14 @@
 //! The operator's command as an operator runs it: words for people, JSON for programs, an exit code for
 //! scripts.
 
+use std::io::Write;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use spillway::{Parts, Running};
 
+use crate::settings::binary;
 use crate::shop::{new_sale_id, open_sale, units};
 use crate::system::shared;
 
@@ -29,21 +31,27 @@ pub(crate) fn spillway_on(running: &Running, arguments: &[&str]) -> Run {
 
 /// Runs `spillway` with these environment variables and no others.
 pub(crate) fn spillway_with(settings: &[(&str, String)], arguments: &[&str]) -> Run {
-    let mut command = Command::new(program());
+    let mut command = Command::new(binary("spillway"));
     command.args(arguments).env_clear().envs(settings.iter().map(|(name, value)| (name, value)));
     run(command)
 }
 
-fn run(mut command: Command) -> Run {
-    let output = command.output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Run { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+/// Runs `spillway` with this on standard input.
+pub(crate) fn spillway_reading(input: &str, arguments: &[&str]) -> Run {
+    let mut command = Command::new(binary("spillway"));
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    told(child.wait_with_output().unwrap())
 }
 
-/// Where `spillway` was built.
-fn program() -> PathBuf {
-    let tests = std::env::current_exe().unwrap();
-    tests.parent().unwrap().parent().unwrap().join("spillway")
+fn run(mut command: Command) -> Run {
+    told(command.output().unwrap())
+}
+
+fn told(output: Output) -> Run {
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Run { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
 /// `spillway` against this system, to be run.
@@ -51,7 +59,7 @@ pub(crate) fn command_on(running: &Running, arguments: &[&str]) -> Command {
     let (group, rest) = arguments.split_first().unwrap();
     let up_json = running.logs.join(format!("up-{:016x}.json", rand::random::<u64>()));
     std::fs::write(&up_json, serde_json::to_string(running).unwrap()).unwrap();
-    let mut command = Command::new(program());
+    let mut command = Command::new(binary("spillway"));
     command.arg(group).arg("--up-json").arg(&up_json).args(rest);
     command
 }

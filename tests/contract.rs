@@ -193,6 +193,28 @@ const CALLS: [(&str, &str); 9] = [
     ("Delete::builder()", "DeleteItem"),
 ];
 
+/// A call of Secrets Manager that changes a secret, and the permission that it needs.
+const SECRET_CALLS: [(&str, &str); 2] =
+    [("put_pending(", "PutSecretValue"), ("make_current(", "UpdateSecretVersionStage")];
+
+#[test]
+fn no_role_may_change_a_secret_but_that_of_the_function_which_does() {
+    for function in functions_of_templates() {
+        let name = &function.name;
+        let code: String = files(format!("functions/{name}/src"), "rs").iter().map(read).collect();
+        let calls = SECRET_CALLS.iter().filter(|(call, _)| code.contains(call));
+        let calls: BTreeSet<_> = calls.map(|(_, action)| format!("secretsmanager:{action}")).collect();
+        let at_secrets =
+            function.permissions.iter().filter(|(action, _)| action.starts_with("secretsmanager:"));
+        let mut allowed: BTreeSet<_> = at_secrets.clone().map(|(action, _)| action.clone()).collect();
+        assert!(allowed.remove("secretsmanager:GetSecretValue"), "{name} reads no secret");
+        assert_eq!(allowed, calls, "what the role of {name} may do to secrets; right: what it calls");
+        for (action, secret) in at_secrets.filter(|(action, _)| calls.contains(action)) {
+            assert_eq!(held_by_secrets(secret), BTreeSet::from(["SIGNING_KEYS"]), "{name}: {action}");
+        }
+    }
+}
+
 /// What a function asks of the ledger's table, itself or by what it calls.
 fn actions_of(function: &str) -> BTreeSet<String> {
     let manifest: toml::Table = read(format!("functions/{function}/Cargo.toml")).parse().unwrap();

@@ -45,6 +45,7 @@ mod provider;
 mod race;
 mod repeats;
 mod replaced_host;
+mod rotation;
 mod routes;
 mod runtime;
 mod secrets;

@@ -127,7 +127,8 @@ fn dependencies_point_one_way() {
         ("admin", &with_ledger),
         ("sweep", &with_ledger),
         ("monitor", &without),
-        ("spillway", &["api", "edge", "ledger", "sale", "sentinel"]),
+        ("rotate", &["edge", "fetch"]),
+        ("spillway", &["api", "edge", "fetch", "ledger", "sale", "sentinel"]),
     ]);
     for folder in crates() {
         let manifest: toml::Table = read(folder.join("Cargo.toml")).parse().unwrap();

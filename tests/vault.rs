@@ -1,4 +1,4 @@
-//! A stand-in for AWS Secrets Manager: answers signed requests for what it was given, and counts them.
+//! A stand-in for AWS Secrets Manager: keeps secrets with their versions, answers signed requests, and counts them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -22,6 +22,8 @@ pub(crate) enum Mood {
     Denying,
     /// It fails with something that is no JSON.
     Broken,
+    /// It does what it is asked to do, and the answer is lost.
+    Mute,
 }
 
 /// A running stand-in; it ends with the test's runtime.
@@ -32,9 +34,17 @@ pub(crate) struct Vault {
 
 struct Inside {
     mood: Mutex<Mood>,
-    secrets: Mutex<BTreeMap<String, String>>,
+    secrets: Mutex<BTreeMap<String, Secret>>,
     asked: Mutex<BTreeMap<String, usize>>,
     let_go: Semaphore,
+}
+
+/// A secret: the text of each version, and which version is which.
+#[derive(Default)]
+struct Secret {
+    texts: BTreeMap<String, String>,
+    current: String,
+    pending: Option<String>,
 }
 
 impl Vault {
@@ -58,7 +68,21 @@ impl Vault {
     }
 
     pub(crate) fn put(&self, name: &str, text: &str) {
-        self.inside.secrets.lock().unwrap().insert(name.to_owned(), text.to_owned());
+        let mut secrets = self.inside.secrets.lock().unwrap();
+        let secret = secrets.entry(name.to_owned()).or_default();
+        secret.current = format!("by hand {}", secret.texts.len());
+        secret.texts.insert(secret.current.clone(), text.to_owned());
+    }
+
+    /// The current text of a secret.
+    pub(crate) fn current(&self, name: &str) -> String {
+        let secrets = self.inside.secrets.lock().unwrap();
+        secrets[name].texts[&secrets[name].current].clone()
+    }
+
+    /// How many versions a secret has had.
+    pub(crate) fn versions(&self, name: &str) -> usize {
+        self.inside.secrets.lock().unwrap()[name].texts.len()
     }
 
     pub(crate) fn is(&self, mood: Mood) {
@@ -113,21 +137,61 @@ async fn answer(State(inside): State<Arc<Inside>>, headers: HeaderMap, body: Byt
     if !is_signed || header("content-type") != "application/x-amz-json-1.1" {
         return refusal("InvalidSignatureException", &signature);
     }
-    if header("x-amz-target") != "secretsmanager.GetSecretValue" {
-        return refusal("UnknownOperationException", &header("x-amz-target"));
-    }
     let request: Value = serde_json::from_slice(&body).unwrap();
     let name = request["SecretId"].as_str().unwrap().to_owned();
     *inside.asked.lock().unwrap().entry(name.clone()).or_default() += 1;
     let mood = *inside.mood.lock().unwrap();
     match mood {
-        Mood::Answering => {}
+        Mood::Answering | Mood::Mute => {}
         Mood::Holding => inside.let_go.acquire().await.unwrap().forget(),
         Mood::Denying => return refusal("AccessDeniedException", "not for you"),
         Mood::Broken => return (StatusCode::INTERNAL_SERVER_ERROR, "<html>").into_response(),
     }
-    match inside.secrets.lock().unwrap().get(&name) {
-        Some(text) => json!({ "Name": name, "SecretString": text }).to_string().into_response(),
-        None => refusal("com.amazonaws.secretsmanager#ResourceNotFoundException", "no such secret"),
+    let mut secrets = inside.secrets.lock().unwrap();
+    let done = match secrets.get_mut(&name) {
+        Some(secret) => secret.act(&header("x-amz-target"), &request),
+        None => Err(("com.amazonaws.secretsmanager#ResourceNotFoundException", "no such secret")),
+    };
+    match done {
+        _ if mood == Mood::Mute => (StatusCode::INTERNAL_SERVER_ERROR, "<html>").into_response(),
+        Ok(answer) => answer.to_string().into_response(),
+        Err((code, message)) => refusal(code, message),
+    }
+}
+
+impl Secret {
+    /// Does what the service documents for this action; the answer, or the refusal with its code.
+    fn act(&mut self, action: &str, request: &Value) -> Result<Value, (&'static str, &'static str)> {
+        let asked = |name: &str| request[name].as_str().map(str::to_owned);
+        match action {
+            "secretsmanager.GetSecretValue" => {
+                let staged = match request["VersionStage"].as_str() {
+                    Some("AWSPENDING") => self.pending.as_ref(),
+                    _ => Some(&self.current),
+                };
+                let id = staged.filter(|id| asked("VersionId").is_none_or(|asked| asked == **id));
+                let id = id.ok_or(("ResourceNotFoundException", "no such version"))?;
+                Ok(json!({ "VersionId": id, "SecretString": self.texts[id] }))
+            }
+            "secretsmanager.PutSecretValue" => {
+                assert_eq!(request["VersionStages"], json!(["AWSPENDING"]));
+                let (id, text) = (asked("ClientRequestToken").unwrap(), asked("SecretString").unwrap());
+                if self.texts.get(&id).is_some_and(|known| *known != text) {
+                    return Err(("ResourceExistsException", "that version has another text"));
+                }
+                self.texts.insert(id.clone(), text);
+                self.pending = Some(id.clone());
+                Ok(json!({ "VersionId": id }))
+            }
+            "secretsmanager.UpdateSecretVersionStage" => {
+                assert_eq!(request["VersionStage"], "AWSCURRENT");
+                if asked("RemoveFromVersionId").as_ref() != Some(&self.current) {
+                    return Err(("InvalidParameterException", "that version is not the current one"));
+                }
+                self.current = asked("MoveToVersionId").unwrap();
+                Ok(json!({}))
+            }
+            _ => Err(("UnknownOperationException", "no such action")),
+        }
     }
 }

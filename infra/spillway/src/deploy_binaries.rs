@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use crate::deploy_tools::Tools;
-use crate::layout::{FUNCTIONS, checkout};
+use crate::layout::{AWS_FUNCTION, FUNCTIONS, checkout};
 use crate::process::succeed;
 
 /// The C library of Amazon Linux 2023. A binary that asks for more does not start there.
@@ -18,7 +18,7 @@ const ZIPPED_BYTES_MAX: usize = 12_000_000;
 /// Checks every function; gives a line for each.
 pub(crate) fn check_binaries(tools: &Tools) -> Result<String> {
     let mut lines = Vec::new();
-    for function in FUNCTIONS {
+    for function in FUNCTIONS.into_iter().chain([AWS_FUNCTION]) {
         let binary = checkout().join("target/lambda").join(function).join("bootstrap");
         let symbols = succeed(tools.command("objdump").arg("--dynamic-syms").arg(&binary))?;
         let glibc = newest_glibc(&symbols).with_context(|| format!("{function} asks for no glibc"))?;

@@ -5,9 +5,12 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, bail};
 use data_encoding::{BASE64, BASE64URL_NOPAD};
+use edge::SigningKeys;
+use jiff::Timestamp;
 use rand::RngExt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -49,11 +52,11 @@ impl Ports {
     pub(crate) fn keep(data: &Path) -> Result<Self> {
         let path = data.join("ports.json");
         let mut ports: Self = keep(&path, Self::choose)?;
+        given().extend(ports.named().map(|(_, port)| port).chain([ports.gateway]));
         // Also where an earlier start did not know one of the functions.
-        let mut taken: BTreeSet<u16> = ports.named().map(|(_, port)| port).chain([ports.gateway]).collect();
         for function in FUNCTIONS {
             if let Entry::Vacant(vacant) = ports.functions.entry(function.to_owned()) {
-                vacant.insert(free_port(&mut taken)?);
+                vacant.insert(any_free_port()?);
             }
         }
         write_private(&path, &serde_json::to_string_pretty(&ports)?)?;
@@ -64,12 +67,9 @@ impl Ports {
     }
 
     fn choose() -> Result<Self> {
-        let mut taken = BTreeSet::new();
-        let mut three = || -> Result<[u16; 3]> {
-            Ok([free_port(&mut taken)?, free_port(&mut taken)?, free_port(&mut taken)?])
-        };
+        let three = || -> Result<[u16; 3]> { Ok([any_free_port()?, any_free_port()?, any_free_port()?]) };
         let (redis, sentinels) = (three()?, three()?);
-        let (dynamodb, gateway) = (free_port(&mut taken)?, free_port(&mut taken)?);
+        let (dynamodb, gateway) = (any_free_port()?, any_free_port()?);
         Ok(Self { redis, sentinels, dynamodb, functions: BTreeMap::new(), gateway })
     }
 
@@ -94,7 +94,7 @@ impl Secrets {
                 admin_token: BASE64URL_NOPAD.encode(&random()?),
                 shopper_secret: secret()?,
                 id_secret: secret()?,
-                signing_keys: format!("k1:{}", secret()?),
+                signing_keys: SigningKeys::first(Timestamp::now())?.to_setting(),
                 redis_passwords: BTreeMap::new(),
                 sentinel_passwords: BTreeMap::new(),
             })
@@ -139,22 +139,24 @@ pub(crate) fn local(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
 
-/// A port that nobody listens on and nobody here was given.
-fn free_port(taken: &mut BTreeSet<u16>) -> Result<u16> {
-    let mut random = rand::rng();
+/// Ports that stacks of this process have; who has one may not listen on it yet.
+fn given() -> MutexGuard<'static, BTreeSet<u16>> {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    GIVEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A port that nobody listens on now, that no outgoing connection is given, and that nobody else in this process
+/// has got here.
+pub fn any_free_port() -> Result<u16> {
+    let (mut random, mut given) = (rand::rng(), given());
     for _ in 0..TRIES_MAX {
         let port = random.random_range(PORTS);
-        if !taken.contains(&port) && TcpListener::bind(local(port)).is_ok() {
-            taken.insert(port);
+        if !given.contains(&port) && TcpListener::bind(local(port)).is_ok() {
+            given.insert(port);
             return Ok(port);
         }
     }
     bail!("no free port between {} and {} was found", PORTS.start, PORTS.end)
-}
-
-/// A port that nobody listens on now, and that no outgoing connection is given.
-pub fn any_free_port() -> Result<u16> {
-    free_port(&mut BTreeSet::new())
 }
 
 /// Says in one sentence that a port is not free.

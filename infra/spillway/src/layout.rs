@@ -4,9 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// The functions, each a binary of its own.
+/// The functions that run here, each a binary of its own.
 pub(crate) const FUNCTIONS: [&str; 7] =
     ["session", "page", "reserve", "confirm", "admin", "sweep", "monitor"];
+
+/// The function that runs on AWS only: nobody but AWS Secrets Manager calls it.
+pub(crate) const AWS_FUNCTION: &str = "rotate";
 
 /// The name under which the sentinels know the master; `infra/redis/start` says the same.
 pub(crate) const MASTER_NAME: &str = "spillway";

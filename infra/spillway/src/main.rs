@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use spillway::{
-    CheckDeployArguments, ClusterArguments, FailoverArguments, RushArguments, SaleArguments, TestArguments,
-    UpArguments,
+    CheckDeployArguments, ClusterArguments, FailoverArguments, KeysArguments, RushArguments,
+    SaleArguments, TestArguments, UpArguments,
 };
 
 /// Sell a limited stock to a crowd: the operator's and the developer's command.
@@ -26,6 +26,7 @@ enum Command {
     Rush(RushArguments),
     Cluster(ClusterArguments),
     Failover(FailoverArguments),
+    Keys(KeysArguments),
     Test(TestArguments),
     CheckDeploy(CheckDeployArguments),
 }
@@ -39,6 +40,7 @@ async fn main() -> ExitCode {
         Command::Rush(arguments) => arguments.run().await,
         Command::Cluster(arguments) => arguments.run().await,
         Command::Failover(arguments) => arguments.run().await,
+        Command::Keys(arguments) => arguments.run(),
         Command::Test(arguments) => arguments.run(),
         Command::CheckDeploy(arguments) => arguments.run(),
     };

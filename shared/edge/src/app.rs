@@ -17,11 +17,14 @@ use crate::Problem;
 use crate::secrets::SecretSource;
 use crate::settings::{Kept, Settings};
 
+/// How long secrets last that cannot be fetched again.
+pub(crate) const SECRETS_LAST: Duration = Duration::from_hours(24);
+
 /// How soon secrets are fetched again, and how long they last. The floor keeps a password that stays wrong
 /// from becoming a storm of its own.
 const PACE: Pace = Pace {
     fresh: Duration::from_mins(1),
-    stale: Duration::from_hours(24),
+    stale: SECRETS_LAST,
     floor: Duration::from_secs(5),
     retry: Duration::from_secs(5),
     first_attempt: Duration::from_secs(3),

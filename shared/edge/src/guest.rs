@@ -13,7 +13,7 @@ use crate::origin::PublicOrigin;
 use crate::signing::{KeyRing, Purpose};
 
 /// How long a guest stays the same guest; half of it after each `POST /sessions`, at least.
-const SESSION_SECONDS: i64 = 24 * 3600;
+pub(crate) const SESSION_SECONDS: i64 = 24 * 3600;
 
 /// Opens and recognises guest sessions.
 #[derive(Clone)]
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     fn guests(url: &str) -> Guests {
-        let keys = KeyRing::new(vec![("k".to_owned(), vec![3; 32])]).unwrap();
+        let keys = KeyRing::of(&[("k", 3)]);
         Guests { keys, origin: PublicOrigin::parse(url).unwrap() }
     }
 

@@ -33,11 +33,11 @@ impl SecretSource {
         settings: &Settings,
         deadline: Instant,
     ) -> (HashMap<String, String>, Settings) {
-        let texts = join_all(self.ids.iter().map(|id| self.service.text(id, deadline))).await;
+        let texts = join_all(self.ids.iter().map(|id| self.service.current(id, deadline))).await;
         let (mut secrets, mut faults) = (HashMap::new(), Vec::new());
         let mut awaits_secrets = false;
         for (id, text) in self.ids.iter().zip(texts) {
-            let pairs = match text.map(|text| serde_json::from_str::<Pairs>(&text)) {
+            let pairs = match text.map(|current| serde_json::from_str::<Pairs>(&current.text)) {
                 Ok(Ok(Pairs(pairs))) => pairs,
                 Ok(Err(error)) => {
                     // Its own words may quote the secret.

@@ -57,7 +57,7 @@ settings! {
     SHOPPER_JWKS_URL "address of that provider's public keys: https, or plain http on loopback; or SHOPPER_SECRET";
     SHOPPER_ISSUER "the `iss` that shoppers' tokens must have; required with SHOPPER_JWKS_URL, else optional";
     SHOPPER_AUDIENCE "the `aud` that shoppers' tokens must have; required with SHOPPER_JWKS_URL, else optional";
-    SIGNING_KEYS "kid:base64,kid:base64 of at least 32 bytes each; the first signs, all verify";
+    SIGNING_KEYS "kid:base64,… of at least 32 bytes each, 8 at most; the first signs, all verify, the last is the next to sign";
     ADMIN_TOKEN "the merchant's token, at least 32 characters";
     SECRETS "names or ARNs of 1 to 8 secrets in AWS Secrets Manager, comma-separated, which hold the secret settings as JSON; optional";
     SECRETS_FRESH_SECONDS "how long they are used before they are fetched again, 1 to 3600, default 60";
@@ -223,6 +223,15 @@ impl Settings {
         }
     }
 
+    /// For a function that no other door leads to.
+    pub(crate) fn require_lambda(&mut self) {
+        if !self.variables.contains_key(LAMBDA_RUNTIME) {
+            self.note_fault::<()>(
+                "there is no Lambda runtime, and nothing else calls this function".to_owned(),
+            );
+        }
+    }
+
     pub(crate) fn request_deadline(&mut self) -> Option<Duration> {
         let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let (default, most) = (ms(REQUEST_DEADLINE), ms(REQUEST_DEADLINE_MAX));
@@ -283,16 +292,9 @@ impl Settings {
     }
 
     fn keys(&mut self) -> Option<KeyRing> {
-        let text = self.required(SIGNING_KEYS)?;
-        let key = |part: &str| {
-            let (id, secret) = part.trim().split_once(':')?;
-            let secret = BASE64.decode(secret.as_bytes()).ok().filter(|secret| secret.len() >= 32)?;
-            (!id.is_empty()).then(|| (id.to_owned(), secret))
-        };
-        let keys: Option<Vec<_>> = text.split(',').map(key).collect();
-        match keys.and_then(KeyRing::new) {
-            Some(ring) => Some(ring),
-            None => self.fault(SIGNING_KEYS, "is not kid:base64,… of at least 32 bytes each"),
+        match self.required(SIGNING_KEYS)?.parse() {
+            Ok(keys) => Some(KeyRing::new(&keys)),
+            Err(fault) => self.fault(SIGNING_KEYS, fault),
         }
     }
 

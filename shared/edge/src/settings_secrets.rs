@@ -7,11 +7,32 @@ use std::time::Duration;
 use fetch::{Address, Credentials, SecretsManager};
 
 use crate::secrets::SecretSource;
-use crate::settings::{SECRETS, SECRETS_FRESH_SECONDS, Settings};
+use crate::settings::{SECRETS, SECRETS_FRESH_SECONDS, SIGNING_KEYS, Settings};
 
 const SECRETS_MAX: usize = 8;
 
+/// The secret that a function rotates.
+#[derive(Debug)]
+pub struct RotatedSecret {
+    /// Its name or ARN.
+    pub id: String,
+    /// Where it is.
+    pub service: SecretsManager,
+}
+
 impl Settings {
+    /// The secret that holds `SIGNING_KEYS`, and nothing else, for whoever rotates it: the only one in `SECRETS`.
+    pub fn rotated_secret(&mut self) -> Option<RotatedSecret> {
+        if !self.variables.contains_key(SECRETS) {
+            return self.fault(SECRETS, "is missing");
+        }
+        let SecretSource { ids, service, .. } = self.secret_source()?;
+        match <[String; 1]>::try_from(ids) {
+            Ok([id]) => Some(RotatedSecret { id, service }),
+            Err(_) => self.fault(SECRETS, &format!("names more than the one that holds {SIGNING_KEYS}")),
+        }
+    }
+
     /// Where secrets come from, unless all are in the environment.
     pub(crate) fn secret_source(&mut self) -> Option<SecretSource> {
         let fresh_seconds = self.number(SECRETS_FRESH_SECONDS, 60, 1..=3_600);

@@ -5,6 +5,8 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, deco
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::signing_keys::{SigningKey, SigningKeys};
+
 /// Bytes of a token that are looked at.
 pub(crate) const TOKEN_BYTES_MAX: usize = 4 * 1024;
 
@@ -47,15 +49,23 @@ impl Purpose {
 pub(crate) struct InvalidToken;
 
 impl KeyRing {
-    /// A ring of `(id, secret)`; `None` where there is no key.
-    pub(crate) fn new(secrets: Vec<(String, Vec<u8>)>) -> Option<Self> {
-        let key = |(id, secret): (String, Vec<u8>)| Key {
-            id,
-            encoding: EncodingKey::from_secret(&secret),
-            decoding: DecodingKey::from_secret(&secret),
+    pub(crate) fn new(keys: &SigningKeys) -> Self {
+        let key = |SigningKey { id, secret }: &SigningKey| Key {
+            id: id.clone(),
+            encoding: EncodingKey::from_secret(secret),
+            decoding: DecodingKey::from_secret(secret),
         };
-        let keys: Vec<_> = secrets.into_iter().map(key).collect();
-        (!keys.is_empty()).then_some(Self { keys })
+        Self { keys: keys.keys().iter().map(key).collect() }
+    }
+
+    /// A ring of these keys, each 32 times a byte.
+    #[cfg(test)]
+    #[allow(clippy::unwrap_used)]
+    pub(crate) fn of(keys: &[(&str, u8)]) -> Self {
+        use data_encoding::BASE64;
+        let keys: Vec<_> =
+            keys.iter().map(|(id, byte)| format!("{id}:{}", BASE64.encode(&[*byte; 32]))).collect();
+        Self::new(&keys.join(",").parse().unwrap())
     }
 
     /// Signs these claims, which hold `aud` for the purpose and `exp`.
@@ -104,7 +114,7 @@ mod tests {
     }
 
     fn ring(id: &str, byte: u8) -> KeyRing {
-        KeyRing::new(vec![(id.to_owned(), vec![byte; 32])]).unwrap()
+        KeyRing::of(&[(id, byte)])
     }
 
     fn claims(purpose: Purpose, seconds: i64) -> Claims {
@@ -140,8 +150,7 @@ mod tests {
     #[test]
     fn the_first_key_signs_and_all_verify() {
         let old = ring("a", 1).sign(&claims(Purpose::Guest, 60)).unwrap();
-        let secrets = vec![("b".to_owned(), vec![2; 32]), ("a".to_owned(), vec![1; 32])];
-        let both = KeyRing::new(secrets).unwrap();
+        let both = KeyRing::of(&[("b", 2), ("a", 1)]);
         assert!(both.verify::<Claims>(Purpose::Guest, &old).is_ok());
         let new = both.sign(&claims(Purpose::Guest, 60)).unwrap();
         assert!(ring("b", 2).verify::<Claims>(Purpose::Guest, &new).is_ok());

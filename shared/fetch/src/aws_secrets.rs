@@ -1,4 +1,4 @@
-//! AWS Secrets Manager: one call, signed.
+//! AWS Secrets Manager: a secret's versions read, and a new one put in the place of the current one.
 //!
 //! Not the AWS SDK, which would double the size of the functions that use no ledger; not Lambda's extension
 //! for secrets either, which is a layer to keep up to date, a second cache whose age adds to this one's, and
@@ -13,12 +13,16 @@ use http_body_util::Full;
 use hyper::Request;
 use hyper::body::Bytes;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::exchange::exchange;
 use crate::{Address, FetchError};
 
 /// A secret has 64 KiB at most; escaped as JSON it may be longer.
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
+
+/// The stage of a version that is to be the next current one.
+const PENDING: &str = "AWSPENDING";
 
 /// Of what the service says about a failure.
 const MESSAGE_CHARS_MAX: usize = 300;
@@ -48,6 +52,9 @@ pub enum SecretError {
     /// There was no answer.
     #[error(transparent)]
     Fetch(#[from] FetchError),
+    /// There is no such secret, or no such version of it; the service's own code and words.
+    #[error("{0}")]
+    Missing(String),
     /// The service refused; its own code and words.
     #[error("{0}")]
     Refused(String),
@@ -59,8 +66,18 @@ pub enum SecretError {
     NoText,
 }
 
+/// A version of a secret.
+pub struct SecretVersion {
+    /// What the service calls it.
+    pub id: String,
+    /// What it holds.
+    pub text: String,
+}
+
 #[derive(Deserialize)]
 struct Secret {
+    #[serde(rename = "VersionId")]
+    version: String,
     #[serde(rename = "SecretString")]
     text: Option<String>,
 }
@@ -90,25 +107,92 @@ impl SecretsManager {
         Some(Self { endpoint: endpoint.or_else(usual)?, region: region.to_owned(), credentials })
     }
 
-    /// The current text of the secret of this name or ARN.
-    pub async fn text(&self, id: &str, deadline: Instant) -> Result<String, SecretError> {
-        let body = serde_json::json!({ "SecretId": id }).to_string();
-        let request = self.signed(body).map_err(|error| SecretError::Unsigned(error.to_string()))?;
-        let answer = exchange(&self.endpoint, request, ANSWER_BYTES_MAX, deadline).await?;
-        if !answer.status.is_success() {
-            let refusal: Option<Refusal> = serde_json::from_slice(&answer.body).ok();
-            let refusal = refusal.ok_or(FetchError::Status(answer.status.as_u16()))?;
-            let code = refusal.code.rsplit('#').next().unwrap_or_default();
-            let words = format!("{code}: {}", refusal.message);
-            return Err(SecretError::Refused(words.chars().take(MESSAGE_CHARS_MAX).collect()));
-        }
-        // The parser's own words may quote what they are about.
-        let secret: Secret = serde_json::from_slice(&answer.body)
-            .map_err(|_| FetchError::Broken("it is not what the service answers".to_owned()))?;
-        secret.text.ok_or(SecretError::NoText)
+    /// The current version of the secret of this name or ARN.
+    pub async fn current(&self, secret: &str, deadline: Instant) -> Result<SecretVersion, SecretError> {
+        self.version(json!({ "SecretId": secret }), deadline).await
     }
 
-    fn signed(&self, body: String) -> Result<Request<Full<Bytes>>, Box<dyn std::error::Error + Send + Sync>> {
+    /// The version that is to be the next current one; `None` where it was not put yet.
+    pub async fn pending(
+        &self,
+        secret: &str,
+        version: &str,
+        deadline: Instant,
+    ) -> Result<Option<SecretVersion>, SecretError> {
+        let asked = json!({ "SecretId": secret, "VersionId": version, "VersionStage": PENDING });
+        match self.version(asked, deadline).await {
+            Ok(version) => Ok(Some(version)),
+            Err(SecretError::Missing(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Puts a version that is to be the next current one. The same again changes nothing; another text for the
+    /// same version is refused.
+    pub async fn put_pending(
+        &self,
+        secret: &str,
+        version: &SecretVersion,
+        deadline: Instant,
+    ) -> Result<(), SecretError> {
+        let put = json!({
+            "SecretId": secret,
+            "ClientRequestToken": version.id,
+            "SecretString": version.text,
+            "VersionStages": [PENDING],
+        });
+        self.call("PutSecretValue", put, deadline).await.map(drop)
+    }
+
+    /// Makes a version the current one, if that one is it still.
+    pub async fn make_current(
+        &self,
+        secret: &str,
+        version: &str,
+        instead_of: &str,
+        deadline: Instant,
+    ) -> Result<(), SecretError> {
+        let moved = json!({
+            "SecretId": secret,
+            "VersionStage": "AWSCURRENT",
+            "MoveToVersionId": version,
+            "RemoveFromVersionId": instead_of,
+        });
+        self.call("UpdateSecretVersionStage", moved, deadline).await.map(drop)
+    }
+
+    async fn version(&self, asked: Value, deadline: Instant) -> Result<SecretVersion, SecretError> {
+        let body = self.call("GetSecretValue", asked, deadline).await?;
+        // The parser's own words may quote what they are about.
+        let secret: Secret = serde_json::from_slice(&body)
+            .map_err(|_| FetchError::Broken("it is not what the service answers".to_owned()))?;
+        Ok(SecretVersion { id: secret.version, text: secret.text.ok_or(SecretError::NoText)? })
+    }
+
+    async fn call(&self, action: &str, asked: Value, deadline: Instant) -> Result<Bytes, SecretError> {
+        let request = self
+            .signed(action, asked.to_string())
+            .map_err(|error| SecretError::Unsigned(error.to_string()))?;
+        let answer = exchange(&self.endpoint, request, ANSWER_BYTES_MAX, deadline).await?;
+        if answer.status.is_success() {
+            return Ok(answer.body);
+        }
+        let refusal: Option<Refusal> = serde_json::from_slice(&answer.body).ok();
+        let refusal = refusal.ok_or(FetchError::Status(answer.status.as_u16()))?;
+        let code = refusal.code.rsplit('#').next().unwrap_or_default();
+        let words = format!("{code}: {}", refusal.message).chars().take(MESSAGE_CHARS_MAX).collect();
+        Err(if code == "ResourceNotFoundException" {
+            SecretError::Missing(words)
+        } else {
+            SecretError::Refused(words)
+        })
+    }
+
+    fn signed(
+        &self,
+        action: &str,
+        body: String,
+    ) -> Result<Request<Full<Bytes>>, Box<dyn std::error::Error + Send + Sync>> {
         let identity = self.credentials.clone().into();
         let parameters = v4::SigningParams::builder()
             .identity(&identity)
@@ -118,10 +202,8 @@ impl SecretsManager {
             .settings(SigningSettings::default())
             .build()?
             .into();
-        let headers = [
-            ("content-type", "application/x-amz-json-1.1"),
-            ("x-amz-target", "secretsmanager.GetSecretValue"),
-        ];
+        let target = format!("secretsmanager.{action}");
+        let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", &target)];
         let uri = self.endpoint.to_string();
         let signable =
             SignableRequest::new("POST", &uri, headers.into_iter(), SignableBody::Bytes(body.as_bytes()))?;

@@ -18,6 +18,7 @@ mod moment;
 mod roots;
 
 pub use address::Address;
-pub use aws_secrets::{Credentials, SecretError, SecretsManager};
+pub use aws_secrets::{Credentials, SecretError, SecretVersion, SecretsManager};
 pub use cached::{Cached, Need, Pace};
 pub use exchange::{FetchError, get};
+pub use roots::tls;

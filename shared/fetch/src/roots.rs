@@ -6,8 +6,8 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::FetchError;
 
-/// Read at the first use and not before: it takes some milliseconds, which a start can do without.
-pub(crate) fn tls() -> Result<Arc<ClientConfig>, FetchError> {
+/// TLS that trusts them. Read at the first use and not before: it takes some milliseconds, which a start can do without.
+pub fn tls() -> Result<Arc<ClientConfig>, FetchError> {
     static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
     if let Some(config) = CONFIG.get() {
         return Ok(config.clone());
