@@ -163,3 +163,24 @@ async fn a_rush_ends_with_figures_and_with_success_only_when_every_promise_was_k
     );
     assert_eq!(figures["broken_promises"], Value::Array(Vec::new()));
 }
+
+#[tokio::test]
+async fn a_deployed_shop_is_told_by_its_address_and_asked_with_the_merchant_s_token() {
+    let running = shared();
+    let list = |url: &str, token: &str| {
+        let (url, token) = (url.to_owned(), token.to_owned());
+        spillway_with(&[("SPILLWAY_URL", url), ("SPILLWAY_ADMIN_TOKEN", token)], &["sale", "list"])
+    };
+    let listed = list(&running.url, &running.admin_token);
+    assert!(listed.code == Some(0) && listed.out.contains("stands"), "{}", listed.err);
+    for (url, token, told) in [
+        (&*running.url, &*"x".repeat(40), "Who is asking is not known."),
+        (&running.url, "", "put it into SPILLWAY_ADMIN_TOKEN"),
+        ("http://shop.example", &running.admin_token, "neither https nor plain http on this machine"),
+        ("nonsense", &running.admin_token, "neither https nor plain http on this machine"),
+    ] {
+        let refused = list(url, token);
+        assert_eq!((refused.code, refused.out.as_str()), (Some(1), ""), "{url}");
+        assert!(refused.err.contains(told) && !refused.err.contains(&running.admin_token), "{}", refused.err);
+    }
+}

@@ -7,13 +7,13 @@ use crate::shop::{Shop, Shopper, open_sale, open_sale_in, units};
 use crate::system::{command, eventually, private, redis};
 
 /// A confirm under way in a process of its own, caught at a step.
-struct Caught {
+pub(crate) struct Caught {
     proxy: LedgerProxy,
     function: ExtraFunction,
 }
 
 impl Caught {
-    async fn at(trap: Trap, shop: &Shop, shopper: &Shopper, id: &str) -> Self {
+    pub(crate) async fn at(trap: Trap, shop: &Shop, shopper: &Shopper, id: &str) -> Self {
         let proxy = LedgerProxy::start(&shop.running.dynamodb_url, trap, shop.http.clone()).await;
         let function = ExtraFunction::start(&shop.running, "confirm", &proxy.settings()).unwrap();
         tokio::spawn(shop.confirm_at(&function.origin, shopper, id).send());
@@ -22,7 +22,7 @@ impl Caught {
     }
 
     /// Ends the process without a chance to do anything more.
-    fn crash(self) {
+    pub(crate) fn crash(self) {
         signal(self.function.pid(), Signal::KILL);
     }
 }

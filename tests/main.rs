@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod acl;
+mod audit;
 mod cluster;
 mod cold_start;
 mod commands;

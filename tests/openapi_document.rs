@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use api::{
     ORDERS_DEFAULT, OrderAnswer, Orders, OrdersQuery, ProblemAnswer, Proof, Quantity, Report,
-    ReservationAnswer, Restocked, SaleAnswer, Sales, Session, Status, Wish, Withdrawn,
+    ReservationAnswer, Restocked, SaleAnswer, Sales, Session, Status, Units, UnitsQuery, Wish, Withdrawn,
 };
 use edge::{Cluster, PROBLEMS};
 use sale::{Definition, OrderId, ReservationId, SaleId, Sku};
@@ -22,6 +22,9 @@ const DESCRIPTION: &str = "Sells a limited stock to a crowd that arrives in the 
     ends with a slug that never changes. Repeating a request is always safe; one that needs an `Idempotency-Key` is \
     repeated with the same key.";
 
+/// Types of queries, which are parameters and no bodies.
+const QUERIES: [&str; 2] = ["OrdersQuery", "UnitsQuery"];
+
 /// What a header is, by its name.
 const HEADERS: [(&str, &str); 7] = [
     ("Cache-Control", "How long caches may give the answer on."),
@@ -35,7 +38,7 @@ const HEADERS: [(&str, &str); 7] = [
 
 /// The whole document.
 pub(crate) async fn document() -> Value {
-    let (all, query) = schemas();
+    let (all, queries) = schemas();
     let mut parameters = path_parameters();
     parameters.extend(header_parameters());
     let examples = openapi_problems::examples().await;
@@ -45,7 +48,7 @@ pub(crate) async fn document() -> Value {
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     for operation in OPERATIONS {
         let item = paths.entry(operation.path).or_default();
-        item.insert(operation.method.to_owned(), described(operation, &query, &examples));
+        item.insert(operation.method.to_owned(), described(operation, &queries, &examples));
         let names = names_in(operation.path);
         if !names.is_empty() {
             item.insert("parameters".to_owned(), names.iter().map(|name| parameter(name)).collect());
@@ -85,8 +88,8 @@ pub(crate) async fn document() -> Value {
     document
 }
 
-/// Schemas of all types by name, and that of the query for orders.
-fn schemas() -> (Map<String, Value>, Value) {
+/// Schemas of all types by name, and those of the queries.
+fn schemas() -> (Map<String, Value>, Map<String, Value>) {
     let generator = |settings: SchemaSettings| {
         settings.with(|settings| settings.definitions_path = SCHEMAS.into()).into_generator()
     };
@@ -99,6 +102,7 @@ fn schemas() -> (Map<String, Value>, Value) {
     add::<SaleAnswer>(&mut answers);
     add::<Sales>(&mut answers);
     add::<Report>(&mut answers);
+    add::<Units>(&mut answers);
     add::<Restocked>(&mut answers);
     add::<Withdrawn>(&mut answers);
     add::<Cluster>(&mut answers);
@@ -108,6 +112,7 @@ fn schemas() -> (Map<String, Value>, Value) {
     add::<Quantity>(&mut requests);
     add::<Definition>(&mut requests);
     add::<OrdersQuery>(&mut requests);
+    add::<UnitsQuery>(&mut requests);
     add::<ProblemAnswer>(&mut requests);
     for id in [requests.subschema_for::<ReservationId>(), requests.subschema_for::<OrderId>()] {
         assert!(id.as_value()["$ref"].is_string());
@@ -122,9 +127,9 @@ fn schemas() -> (Map<String, Value>, Value) {
         all.insert(name, schema);
     }
     let problem = all.remove("Problem").unwrap();
-    let query = all.remove("OrdersQuery").unwrap();
+    let queries = QUERIES.map(|name| (name.to_owned(), all.remove(name).unwrap())).into_iter().collect();
     all.extend(openapi_problems::schemas(&problem));
-    (all, query)
+    (all, queries)
 }
 
 fn add<T: JsonSchema>(generator: &mut SchemaGenerator) {
@@ -219,7 +224,7 @@ fn query_parameters(schema: &Value) -> Vec<Value> {
     members.iter().map(parameter).collect()
 }
 
-fn described(operation: &Operation, query: &Value, examples: &Map<String, Value>) -> Value {
+fn described(operation: &Operation, queries: &Map<String, Value>, examples: &Map<String, Value>) -> Value {
     let (tag, security) = match operation.audience {
         Audience::Everybody => ("everybody", json!([])),
         Audience::Shopper => ("shopper", json!([{ "shopperToken": [] }, { "guestCookie": [] }])),
@@ -232,8 +237,8 @@ fn described(operation: &Operation, query: &Value, examples: &Map<String, Value>
     if operation.success(304).is_some() {
         parameters.push(parameter("IfNoneMatch"));
     }
-    if operation.query.is_some() {
-        parameters.extend(query_parameters(query));
+    if let Some(query) = operation.query {
+        parameters.extend(query_parameters(&queries[query]));
     }
     let mut responses = Map::new();
     for success in operation.successes {

@@ -65,6 +65,13 @@ fn plain(schema: &str) -> Value {
                 "withdrawn": 0, "conserved": true
             }]
         }),
+        "Units" => json!({
+            "units": [{
+                "first": 17, "last": 17, "place": "held", "reservation_id": "c5h66p35cpjmgqbaddm6qrb1ec",
+                "expires_at": "2027-03-01T10:05:02.125Z", "order_id": null
+            }],
+            "next_cursor": "held.512"
+        }),
         "Restocked" => json!({ "sku": "standard", "stock": 5050, "restocked": 50 }),
         "Withdrawn" => json!({ "sku": "standard", "stock": 4950, "withdrawn": 50 }),
         "Cluster" => cluster(),

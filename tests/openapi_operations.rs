@@ -297,6 +297,16 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         ..GET
     },
     Operation {
+        path: "/admin/sales/{sale}/skus/{sku}/units",
+        id: "listUnits",
+        summary: "Where each unit is, in pages: what Redis says, place by place, and then the ledger",
+        audience: Audience::Merchant,
+        query: Some("UnitsQuery"),
+        successes: &[json(200, "A page.", "Units")],
+        problems: &[MERCHANT, SALE, &["sku-not-found"], STOCK, LEDGER],
+        ..GET
+    },
+    Operation {
         path: "/admin/sales/{sale}/skus/{sku}/restock",
         id: "restock",
         summary: "Add units; the same key adds them once",

@@ -5,6 +5,7 @@ use reqwest::Method;
 use sale::Definition;
 use serde_json::{Value, json};
 
+use crate::audit::sound_totals;
 use crate::shop::{Answer, Shop, Shopper, open_sale, open_sale_in, send, units};
 use crate::system::{command, eventually, private, redis};
 
@@ -39,6 +40,7 @@ async fn a_sale_that_redis_has_lost_goes_on_by_itself_and_keeps_every_hold_that_
     .await;
     let sku = shop.report().await.skus.remove(0);
     assert_eq!((sku.available, sku.held, sku.sold, sku.quarantined), (0, 0, 1, 5));
+    assert_eq!(sound_totals(&shop).await, "1/0/0/0/5/0");
     assert_eq!(shop.order(&ann, order.field("id")).await.body, order.body);
     assert_eq!(shop.reserve(&ann, "wish", 1).await.told(), "200 ordered", "a repeat finds its order");
     assert_eq!(shop.reserve(&bob, "new", 1).await.told(), "503 recovering", "nobody is sent away for good");
@@ -67,6 +69,7 @@ async fn a_sale_that_redis_has_lost_goes_on_by_itself_and_keeps_every_hold_that_
         .collect();
     sold.sort_unstable();
     assert_eq!(sold, [1, 2, 3, 4, 5, 6]);
+    assert_eq!(sound_totals(&shop).await, "6/0/0/0/0/0");
 }
 
 #[tokio::test]

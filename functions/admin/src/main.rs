@@ -5,6 +5,7 @@ mod cluster;
 mod orders;
 mod sales;
 mod stock;
+mod units;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -44,6 +45,7 @@ fn routes(app: Arc<App>) -> Router {
         .route("/admin/sales/{sale}/resume", post(sales::resume))
         .route("/admin/sales/{sale}/close", post(sales::close))
         .route("/admin/sales/{sale}/report", get(stock::report))
+        .route("/admin/sales/{sale}/skus/{sku}/units", get(units::list))
         .route("/admin/sales/{sale}/skus/{sku}/restock", post(stock::restock))
         .route("/admin/sales/{sale}/skus/{sku}/withdraw", post(stock::withdraw))
         .route("/admin/sales/{sale}/orders", get(orders::list))

@@ -4,6 +4,9 @@
 
 mod arrivals;
 mod ask;
+mod audit;
+mod audit_books;
+mod audit_print;
 mod cargo_lambda;
 mod cluster;
 mod cluster_print;
@@ -39,6 +42,7 @@ mod sale_file;
 mod sale_file_faults;
 mod sale_file_fields;
 mod sale_print;
+mod shop;
 mod stack;
 mod stack_options;
 mod supervisor;
@@ -51,6 +55,7 @@ mod visit;
 mod watch;
 
 pub use arrivals::{Plan, Spacing};
+pub use audit::AuditArguments;
 pub use cluster::ClusterArguments;
 pub use deploy_binaries::zipped_bytes;
 pub use deploy_check::CheckDeployArguments;

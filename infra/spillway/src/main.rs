@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use spillway::{
-    CheckDeployArguments, ClusterArguments, FailoverArguments, KeysArguments, RushArguments,
+    AuditArguments, CheckDeployArguments, ClusterArguments, FailoverArguments, KeysArguments, RushArguments,
     SaleArguments, TestArguments, UpArguments,
 };
 
@@ -23,6 +23,7 @@ enum Command {
     Down,
     /// What a merchant does with sales, stock and orders.
     Sale(SaleArguments),
+    Audit(AuditArguments),
     Rush(RushArguments),
     Cluster(ClusterArguments),
     Failover(FailoverArguments),
@@ -37,6 +38,7 @@ async fn main() -> ExitCode {
         Command::Up(arguments) => arguments.run().await,
         Command::Down => spillway::down().await,
         Command::Sale(arguments) => arguments.run().await,
+        Command::Audit(arguments) => arguments.run().await,
         Command::Rush(arguments) => arguments.run().await,
         Command::Cluster(arguments) => arguments.run().await,
         Command::Failover(arguments) => arguments.run().await,

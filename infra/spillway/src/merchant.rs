@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use api::{OrderAnswer, Orders, Report, Restocked, SaleAnswer, Sales, Withdrawn};
+use api::{OrderAnswer, Orders, Report, Restocked, SaleAnswer, Sales, Units, Withdrawn};
 use reqwest::{Method, RequestBuilder};
 use sale::{Definition, IdempotencyKey, OrderId, SaleId, Sku};
 use serde::Serialize;
@@ -31,8 +31,17 @@ pub struct Merchant {
 impl Merchant {
     /// The merchant of this running system.
     pub fn new(running: &Running) -> Result<Self> {
-        let url = running.url.trim_end_matches('/').to_owned();
-        Ok(Self { http: running.http_client()?, url, token: running.admin_token.clone() })
+        Ok(Self::of(&running.url, &running.admin_token, running.http_client()?))
+    }
+
+    /// The merchant of the shop at this address.
+    pub(crate) fn of(url: &str, token: &str, http: reqwest::Client) -> Self {
+        Self { http, url: url.trim_end_matches('/').to_owned(), token: token.to_owned() }
+    }
+
+    /// Where shoppers find this sale.
+    pub(crate) fn page(&self, sale: &SaleId) -> String {
+        format!("{}/sales/{sale}", self.url)
     }
 
     /// Creates a sale, or changes what can be changed of one.
@@ -59,6 +68,13 @@ impl Merchant {
     pub async fn orders(&self, sale: &SaleId, cursor: Option<&str>) -> Result<Orders> {
         let cursor = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
         let path = format!("sales/{sale}/orders?limit={ORDERS_PER_PAGE}{cursor}");
+        self.ask(|| self.request(Method::GET, &path)).await
+    }
+
+    /// One page of where each unit of a SKU is; the first without a cursor.
+    pub async fn units(&self, sale: &SaleId, sku: &Sku, cursor: Option<&str>) -> Result<Units> {
+        let cursor = cursor.map(|cursor| format!("?cursor={cursor}")).unwrap_or_default();
+        let path = format!("sales/{sale}/skus/{sku}/units{cursor}");
         self.ask(|| self.request(Method::GET, &path)).await
     }
 

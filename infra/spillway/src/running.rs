@@ -124,6 +124,16 @@ impl RunningArguments {
     }
 }
 
+/// An HTTP client that trusts this, with a deadline for each request.
+pub(crate) fn http_client(tls: rustls::ClientConfig) -> Result<reqwest::Client> {
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(ANSWER_TIMEOUT)
+        .build()?;
+    Ok(client)
+}
+
 impl Running {
     /// How a connection to the master is made as this user.
     pub fn connection(&self, user: &str) -> Result<Config> {
@@ -152,12 +162,7 @@ impl Running {
 
     /// An HTTP client for the merchant's requests, with a deadline for each.
     pub fn http_client(&self) -> Result<reqwest::Client> {
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(self.tls()?)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(ANSWER_TIMEOUT)
-            .build()?;
-        Ok(client)
+        http_client(self.tls()?)
     }
 
     /// Trusts [`Running::ca`] and nothing else: a system of this machine has no public certificate.

@@ -9,15 +9,15 @@ use sale::{IdempotencyKey, OrderId, SaleId, Sku};
 
 use crate::merchant::Merchant;
 use crate::output::{unless_reader_left, write_json, write_line};
-use crate::running::RunningArguments;
 use crate::sale_file::SaleFile;
 use crate::sale_print as print;
+use crate::shop::ShopArguments;
 
 /// What to do with a sale.
 #[derive(Debug, Args)]
 pub struct SaleArguments {
     #[command(flatten)]
-    running: RunningArguments,
+    shop: ShopArguments,
     /// Print the API's JSON; `orders` prints one order per line.
     #[arg(long, global = true)]
     json: bool,
@@ -79,14 +79,13 @@ impl SaleArguments {
     }
 
     async fn act(self) -> Result<()> {
-        let running = self.running.find()?;
-        let merchant = Merchant::new(&running)?;
+        let merchant = self.shop.merchant()?;
         let json = self.json;
         match self.action {
             Action::Create { file } => {
                 let SaleFile { sale, definition } = SaleFile::read(&file, Timestamp::now())?;
                 let answer = merchant.define(&sale, &definition).await?;
-                show(json, &answer, |answer| print::defined(answer, &running.url))
+                show(json, &answer, |answer| print::defined(answer, &merchant.page(&sale)))
             }
             Action::Open { sale } => show(json, &merchant.change(&sale, "open").await?, print::sale),
             Action::Pause { sale } => show(json, &merchant.change(&sale, "pause").await?, print::sale),

@@ -4,9 +4,8 @@ use crate::table::{Table, grouped};
 use api::{OrderAnswer, Report, Restocked, SaleAnswer, Sales, Withdrawn};
 
 /// A sale after `create`, and where shoppers find it.
-pub(crate) fn defined(answer: &SaleAnswer, url: &str) -> String {
-    let url = url.trim_end_matches('/');
-    format!("{}\n{url}/sales/{}", sale(answer), answer.sale)
+pub(crate) fn defined(answer: &SaleAnswer, page: &str) -> String {
+    format!("{}\n{page}", sale(answer))
 }
 
 /// Where a sale stands, in one sentence.

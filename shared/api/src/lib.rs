@@ -3,7 +3,7 @@
 //!
 //! Invariants:
 //! - A body that anybody sees is a type of this crate, or one of the domain that is shown as it is
-//!   ([`sale::Definition`], [`sale::SkuView`]).
+//!   ([`sale::Definition`], [`sale::SkuView`], [`sale::UnitPlace`]).
 //! - Nothing is decided here, and whose something is stays out of every answer.
 
 mod order;
@@ -13,6 +13,7 @@ mod sales;
 mod session;
 mod status;
 mod stock;
+mod units;
 
 pub use order::{ORDERS_DEFAULT, ORDERS_MAX, OrderAnswer, OrderState, Orders, OrdersQuery};
 pub use problem::{FieldFault, ProblemAnswer};
@@ -21,3 +22,4 @@ pub use sales::{SaleAnswer, Sales};
 pub use session::Session;
 pub use status::{SkuStatus, Status};
 pub use stock::{Quantity, Report, Restocked, Withdrawn};
+pub use units::{UnitRange, Units, UnitsQuery};

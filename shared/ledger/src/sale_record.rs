@@ -48,6 +48,13 @@ impl SaleRecord {
         self.longest_hold_seconds.max(self.sale.definition.hold_seconds)
     }
 
+    /// The highest serial that this SKU ever had; `None` where the sale has no such SKU.
+    #[must_use]
+    pub fn top(&self, sku: &Sku) -> Option<u32> {
+        let stock = self.sale.definition.skus.iter().find(|known| known.sku == *sku)?.stock;
+        Some(self.serials.get(sku).copied().unwrap_or(stock).max(stock))
+    }
+
     pub(crate) fn to_item(&self) -> Result<Item, serde_json::Error> {
         let sale = &self.sale;
         Ok(Item::from(

@@ -146,7 +146,7 @@ fn skus(record: &SaleRecord) -> Vec<SeedSku> {
     skus.map(|sku| SeedSku {
         sku: sku.sku.clone(),
         stock: sku.stock,
-        top: record.serials.get(&sku.sku).copied().unwrap_or(sku.stock).max(sku.stock),
+        top: record.top(&sku.sku).unwrap_or(sku.stock),
     })
     .collect()
 }

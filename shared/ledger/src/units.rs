@@ -18,7 +18,7 @@ const BATCH_MAX: usize = 100;
 
 impl Ledger {
     /// The orders that stand and have one of these serials. An order that is written meanwhile may be missing.
-    pub(crate) async fn orders_of_units(
+    pub async fn orders_of_units(
         &self,
         sale: &SaleId,
         sku: &Sku,

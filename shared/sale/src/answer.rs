@@ -44,6 +44,15 @@ impl Fields {
         self.bytes()?.try_into().map_err(|_| Malformed("a 16-byte id"))
     }
 
+    /// An id, or `None` where the script answered an empty text.
+    pub(crate) fn optional_digest(&mut self) -> Result<Option<[u8; 16]>, Malformed> {
+        let bytes = self.bytes()?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        bytes.try_into().map(Some).map_err(|_| Malformed("a 16-byte id"))
+    }
+
     pub(crate) fn number<N: TryFrom<i64>>(&mut self) -> Result<N, Malformed> {
         match self.0.next() {
             Some(Value::Int(number)) => N::try_from(number).map_err(|_| Malformed("a number in range")),
