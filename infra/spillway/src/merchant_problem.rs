@@ -1,5 +1,6 @@
 //! Why a request of the merchant was not answered as it was meant: what the operator is told.
 
+use std::error::Error;
 use std::fmt;
 
 use serde::Deserialize;
@@ -83,9 +84,14 @@ impl fmt::Display for Failure {
             Self::Problem(problem) => problem.fmt(formatter),
             Self::Unreachable(error) => {
                 let origin = error.url().map(|url| url.origin().ascii_serialization()).unwrap_or_default();
+                // The innermost cause alone says what it is: nobody listens, or a certificate is not trusted.
+                let cause =
+                    std::iter::successors(error.source(), |cause: &&dyn Error| (*cause).source()).last();
+                let cause = cause.map(|cause| format!(" ({cause})")).unwrap_or_default();
                 write!(
                     formatter,
-                    "nothing answers at {origin}; start `cargo spillway up`, or what it says is to follow"
+                    "no connection to {origin}{cause}; on this machine `cargo spillway up` starts a system, or what \
+                     it says is to follow"
                 )
             }
             Self::Unanswered(_) => formatter.write_str("no answer came in time"),
@@ -96,8 +102,8 @@ impl fmt::Display for Failure {
     }
 }
 
-impl std::error::Error for Failure {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Problem(_) | Self::Unreachable(_) => None,
             Self::Unanswered(error) => Some(error),
