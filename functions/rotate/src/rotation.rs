@@ -23,7 +23,7 @@ pub(crate) struct Rotation<'a> {
 pub(crate) enum RotationError {
     #[error("{0:.200} is not the secret that this function rotates, {1}")]
     AnotherSecret(String, String),
-    #[error("Secrets Manager cannot be asked: {0}")]
+    #[error("Secrets Manager did not do it")]
     Secret(#[from] SecretError),
     #[error("the {0} version of the secret is not the JSON object of SIGNING_KEYS alone")]
     NoSigningKeys(&'static str),

@@ -32,10 +32,8 @@ where
         (_, faults) => return end(function, &faults.unwrap_or_default(), WRONG_SETTINGS.into()),
     };
     let event = lambda_http::service_fn(async |event: LambdaEvent<E>| {
-        work(event.payload).await.map_err(|error| {
-            tracing::error!(function, error = %Causes(&error), "an event failed");
-            lambda_http::Error::from(error)
-        })
+        // The runtime logs it, and tells the sender.
+        work(event.payload).await.map_err(|error| lambda_http::Error::from(Causes(&error).to_string()))
     });
     let ended = lambda_runtime::run(event).await;
     ended.map_or_else(|error| end(function, &error.to_string(), ExitCode::FAILURE), |()| ExitCode::SUCCESS)

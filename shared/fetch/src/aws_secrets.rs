@@ -21,7 +21,8 @@ use crate::{Address, FetchError};
 /// A secret has 64 KiB at most; escaped as JSON it may be longer.
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
 
-/// The stage of a version that is to be the next current one.
+/// The stage of the version that counts, and of the one that is to be the next.
+const CURRENT: &str = "AWSCURRENT";
 const PENDING: &str = "AWSPENDING";
 
 /// Of what the service says about a failure.
@@ -109,7 +110,7 @@ impl SecretsManager {
 
     /// The current version of the secret of this name or ARN.
     pub async fn current(&self, secret: &str, deadline: Instant) -> Result<SecretVersion, SecretError> {
-        self.version(json!({ "SecretId": secret }), deadline).await
+        self.version(json!({ "SecretId": secret, "VersionStage": CURRENT }), deadline).await
     }
 
     /// The version that is to be the next current one; `None` where it was not put yet.
@@ -154,7 +155,7 @@ impl SecretsManager {
     ) -> Result<(), SecretError> {
         let moved = json!({
             "SecretId": secret,
-            "VersionStage": "AWSCURRENT",
+            "VersionStage": CURRENT,
             "MoveToVersionId": version,
             "RemoveFromVersionId": instead_of,
         });
