@@ -8,9 +8,11 @@
 
 mod acl;
 mod audit;
+mod chaos;
 mod cluster;
 mod cold_start;
 mod commands;
+mod compare;
 mod contract;
 mod crash;
 mod doors;

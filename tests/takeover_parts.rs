@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ledger::{ConfirmOutcome, Ledger, Order, SaleRecord};
 use sale::{
-    Deadline, Definition, Part, PartOrder, RebuildOutcome, Reservation, ReserveOutcome, Sale, SaleId,
-    SkuView, Stock, TakeoverPhase, TakeoverProgress,
+    Deadline, Definition, Part, PartOrder, Progress, RebuildOutcome, Reservation, ReserveOutcome, Sale,
+    SaleId, SkuView, Stock, TakeoverPhase, TakeoverProgress,
 };
 use spillway::Stack;
 
@@ -15,16 +15,16 @@ use crate::system::{command, eventually, ledger, redis, soon, stock, stores};
 use crate::takeover::brief;
 
 /// A sale that nobody sweeps.
-struct Alone {
-    ledger: Ledger,
-    stock: Stock,
-    id: SaleId,
-    redis: sentinel::Client,
+pub(crate) struct Alone {
+    pub(crate) ledger: Ledger,
+    pub(crate) stock: Stock,
+    pub(crate) id: SaleId,
+    pub(crate) redis: sentinel::Client,
     _stack: Stack,
 }
 
 impl Alone {
-    async fn with(name: &str, definition: Definition) -> Self {
+    pub(crate) async fn with(name: &str, definition: Definition) -> Self {
         let stack = stores(name);
         let running = stack.running().unwrap();
         let (ledger, stock, id) = (ledger(&running), stock(&running), new_sale_id());
@@ -35,7 +35,7 @@ impl Alone {
         alone
     }
 
-    async fn load(&self) -> SaleRecord {
+    pub(crate) async fn load(&self) -> SaleRecord {
         self.ledger.load(&self.stock, &self.id, soon()).await.unwrap().unwrap()
     }
 
@@ -47,11 +47,14 @@ impl Alone {
     }
 
     async fn progress(&self) -> Option<TakeoverProgress> {
-        self.stock.takeover(&self.id, soon()).await.unwrap()
+        match self.stock.progress(&self.id, soon()).await.unwrap() {
+            Progress::Takeover(progress) => Some(progress),
+            _ => None,
+        }
     }
 
     /// Goes on as far as it can.
-    async fn rebuild(&self) {
+    pub(crate) async fn rebuild(&self) {
         let record = self.load().await;
         self.ledger.rebuild(&self.stock, &record, Deadline::after(Duration::from_mins(1))).await.unwrap();
     }
@@ -65,14 +68,14 @@ impl Alone {
         .await;
     }
 
-    async fn reserve(&self, shopper: u8, quantity: u32) -> Reservation {
+    pub(crate) async fn reserve(&self, shopper: u8, quantity: u32) -> Reservation {
         match self.stock.reserve(&wish(&self.id, shopper, quantity), soon()).await.unwrap().outcome {
             ReserveOutcome::Held(held) => held,
             outcome => panic!("{outcome:?}"),
         }
     }
 
-    async fn confirm(&self, hold: &Reservation) -> ConfirmOutcome {
+    pub(crate) async fn confirm(&self, hold: &Reservation) -> ConfirmOutcome {
         let receipt = hold.receipt();
         let confirm =
             self.ledger.confirm(&self.stock, &self.id, &hold.id, &hold.shopper, Some(&receipt), soon());
@@ -104,7 +107,7 @@ impl Alone {
     }
 
     /// `available/held/sold/quarantined`.
-    async fn figures(&self) -> String {
+    pub(crate) async fn figures(&self) -> String {
         let view = self.stock.view(&self.id, soon()).await.unwrap().unwrap();
         assert!(view.is_conserved(), "{view:?}");
         let SkuView { available, held, sold, quarantined, .. } = view.skus[0].clone();

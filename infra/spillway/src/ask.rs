@@ -23,7 +23,7 @@ fn ask(address: SocketAddr, command: &str) -> Option<String> {
 }
 
 /// The same for the operator; empty when nothing came in time.
-fn ask_as_operator(address: SocketAddr, password: &str, command: &str) -> String {
+pub(crate) fn ask_as_operator(address: SocketAddr, password: &str, command: &str) -> String {
     ask(address, &format!("AUTH {OPERATOR} {password}\r\n{command}")).unwrap_or_default()
 }
 

@@ -68,11 +68,7 @@ impl AuditArguments {
     /// Does it; fails where anything does not agree.
     pub async fn run(self) -> Result<()> {
         let merchant = self.shop.merchant()?;
-        let report = merchant.report(&self.sale).await?;
-        let mut skus = Vec::new();
-        for SkuView { sku, .. } in &report.skus {
-            skus.push(audit(&merchant, &self.sale, sku).await?);
-        }
+        let skus = audit_sale(&merchant, &self.sale).await?;
         unless_reader_left(self.print(&skus))?;
         match skus.iter().map(|sku| sku.differences.len()).sum() {
             0_usize => Ok(()),
@@ -92,6 +88,15 @@ impl AuditArguments {
             write_line(print::audit(&self.sale, skus))
         }
     }
+}
+
+/// Audits each SKU of a sale.
+pub(crate) async fn audit_sale(merchant: &Merchant, sale: &SaleId) -> Result<Vec<SkuAudit>> {
+    let mut skus = Vec::new();
+    for SkuView { sku, .. } in merchant.report(sale).await?.skus {
+        skus.push(audit(merchant, sale, &sku).await?);
+    }
+    Ok(skus)
 }
 
 /// Audits one SKU.

@@ -131,9 +131,10 @@ impl Unit {
     fn fate(&self) -> Result<Fate, String> {
         use UnitPlace::{Confirming, Fresh, Held, Quarantined, Returned, Withdrawn};
         match (&self.places[..], self.is_marked_sold, self.order) {
-            // Redis may hear of an order when it has forgotten its hold: then the unit counts as sold when its
-            // turn comes. What is kept back may be in an order: the ledger is read again before it is available.
-            ([] | [(Fresh | Returned, _)], true, Some((order, _)))
+            // Redis may hear of an order when it has forgotten its hold: then the unit counts as sold when its turn
+            // comes. In a hold of somebody else it was lost by it, and that hold's confirm takes another one. What is
+            // kept back may be in an order: the ledger is read again before it is available.
+            ([] | [(Fresh | Returned | Held | Confirming, _)], true, Some((order, _)))
             | ([(Quarantined, _)], false, Some((order, _))) => Ok(Fate::Sold { order }),
             ([(Confirming, Some((of, _)))], _, Some((order, by))) if *of == by => Ok(Fate::Sold { order }),
             ([(Fresh | Returned, _)], false, None) => Ok(Fate::Available),
@@ -262,10 +263,13 @@ mod tests {
             at(11, 11, Returned),
             at(11, 11, Sold),
             ordered(11, 6),
+            kept(12, Held, 7),
+            at(12, 12, Sold),
+            ordered(12, 8),
         ];
         let (runs, differences) = books(&said).close();
         assert_eq!(differences, []);
-        let totals = Totals { sold: 4, held: 1, confirming: 1, available: 3, quarantined: 1, withdrawn: 1 };
+        let totals = Totals { sold: 5, held: 1, confirming: 1, available: 3, quarantined: 1, withdrawn: 1 };
         assert_eq!(Totals::of(&runs), totals);
         assert!(runs.contains(&Run { first: 5, last: 7, fate: Fate::Available }), "{runs:?}");
     }

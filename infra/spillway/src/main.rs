@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use spillway::{
-    AuditArguments, CheckDeployArguments, ClusterArguments, FailoverArguments, KeysArguments, RushArguments,
-    SaleArguments, TestArguments, UpArguments,
+    AuditArguments, ChaosArguments, CheckDeployArguments, ClusterArguments, FailoverArguments, KeysArguments,
+    RushArguments, SaleArguments, TestArguments, UpArguments,
 };
 
 /// Sell a limited stock to a crowd: the operator's and the developer's command.
@@ -25,6 +25,7 @@ enum Command {
     Sale(SaleArguments),
     Audit(AuditArguments),
     Rush(RushArguments),
+    Chaos(ChaosArguments),
     Cluster(ClusterArguments),
     Failover(FailoverArguments),
     Keys(KeysArguments),
@@ -40,6 +41,7 @@ async fn main() -> ExitCode {
         Command::Sale(arguments) => arguments.run().await,
         Command::Audit(arguments) => arguments.run().await,
         Command::Rush(arguments) => arguments.run().await,
+        Command::Chaos(arguments) => arguments.run().await,
         Command::Cluster(arguments) => arguments.run().await,
         Command::Failover(arguments) => arguments.run().await,
         Command::Keys(arguments) => arguments.run(),

@@ -20,8 +20,8 @@ use crate::output::{write_json, write_line};
 use crate::running::{Running, RunningArguments};
 use crate::rush_print::{self as print, Figures};
 use crate::tally::{Class, Counts, Tally};
-use crate::verdict::Evidence;
-use crate::visit::{Market, Visit};
+use crate::verdict::{Evidence, shortened};
+use crate::visit::Market;
 
 /// Holds outlast the longest rush, so that no expiry hides what became of one.
 const HOLD_SECONDS: u32 = 3_600;
@@ -84,7 +84,10 @@ pub struct Rush {
     pub(crate) report: Report,
     /// Memory of the master's data before and after, in bytes.
     pub(crate) memory: (u64, u64),
+    /// Broken promises but those of holds.
     pub(crate) broken_promises: Vec<String>,
+    /// Acknowledged holds that were not kept.
+    pub(crate) broken_holds: Vec<String>,
 }
 
 impl RushArguments {
@@ -109,7 +112,8 @@ impl RushArguments {
         } else {
             write_line(print::figures(&rush))?;
         }
-        ensure!(rush.broken_promises.is_empty(), "{} promises were broken", rush.broken_promises.len());
+        let broken = rush.broken_promises().len();
+        ensure!(broken == 0, "{broken} promises were broken");
         Ok(())
     }
 
@@ -184,14 +188,22 @@ impl Rush {
         let memory = (memory_before, data_bytes(running).await?);
         let orders = all_orders(&merchant, &sale).await?;
         merchant.change(&sale, "close").await.context("the sale of the rush cannot be closed")?;
-        let broken_promises = judge(&visits, &orders, &report, stock);
-        Ok(Self { sale, plan, stock, counts: market.tally.counts(), orders, report, memory, broken_promises })
+        let evidence = Evidence {
+            visits: &visits,
+            orders: &orders,
+            report: &report,
+            stock,
+            limit: LIMIT_PER_SHOPPER as usize,
+        };
+        let (broken_promises, broken_holds) = (evidence.broken_promises(), evidence.broken_holds());
+        let counts = market.tally.counts();
+        Ok(Self { sale, plan, stock, counts, orders, report, memory, broken_promises, broken_holds })
     }
 
     /// Every promise that was broken, in words.
     #[must_use]
-    pub fn broken_promises(&self) -> &[String] {
-        &self.broken_promises
+    pub fn broken_promises(&self) -> Vec<String> {
+        [self.broken_promises.clone(), shortened(self.broken_holds.clone())].concat()
     }
 
     /// How often one request was repeated at most until its outcome was known.
@@ -212,10 +224,6 @@ impl Rush {
     pub fn orders_confirmed(&self) -> usize {
         self.orders.iter().filter(|order| order.is_confirmed()).count()
     }
-}
-
-fn judge(visits: &[Visit], orders: &[OrderAnswer], report: &Report, stock: u32) -> Vec<String> {
-    Evidence { visits, orders, report, stock, limit: LIMIT_PER_SHOPPER as usize }.broken_promises()
 }
 
 fn definition(stock: u32) -> Result<Definition> {

@@ -28,7 +28,7 @@ pub(crate) struct Figures<'a> {
     available: u64,
     /// What one reservation takes in Redis: a hold, or the record of an order.
     redis_bytes_per_reservation: u64,
-    broken_promises: &'a [String],
+    broken_promises: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -71,7 +71,7 @@ impl<'a> Figures<'a> {
             held: sum(|sku| sku.held),
             available: sum(|sku| sku.available),
             redis_bytes_per_reservation: bytes_per_reservation(rush),
-            broken_promises: &rush.broken_promises,
+            broken_promises: rush.broken_promises(),
         }
     }
 }

@@ -79,6 +79,8 @@ pub(crate) struct Counts {
     pub(crate) repeats_max: u32,
     /// In microseconds.
     pub(crate) latencies: BTreeMap<(Step, Class), Histogram<u64>>,
+    /// The last success, and the longest time between two.
+    silence: Option<(Instant, Duration)>,
     /// First and last answer of each step.
     pub(crate) spans: BTreeMap<Step, (Instant, Instant)>,
 }
@@ -97,6 +99,10 @@ impl Tally {
         let now = Instant::now();
         let microseconds = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         self.with(|counts| {
+            if kind.class() == Class::Success {
+                let (last, longest) = counts.silence.unwrap_or((now, Duration::ZERO));
+                counts.silence = Some((now, longest.max(now - last)));
+            }
             counts.spans.entry(kind.step).or_insert((now, now)).1 = now;
             let latencies = counts.latencies.entry((kind.step, kind.class())).or_insert_with(histogram);
             latencies.saturating_record(microseconds);
@@ -119,6 +125,11 @@ impl Counts {
     pub(crate) fn answers_of(&self, step: Step, class: Class) -> u64 {
         let of_it = |(kind, _): &(&Kind, &u64)| kind.step == step && kind.class() == class;
         self.answers.iter().filter(of_it).map(|(_, times)| times).sum()
+    }
+
+    /// The longest time in which no request succeeded, from the first success to the last.
+    pub(crate) fn longest_silence(&self) -> Duration {
+        self.silence.map_or(Duration::ZERO, |(_, longest)| longest)
     }
 
     /// Answers of a step a second, from its first to its last.

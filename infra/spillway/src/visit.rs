@@ -49,6 +49,8 @@ pub(crate) struct Visit {
     pub(crate) order: Option<OrderId>,
     /// What the answers to this one shopper contradict each other in.
     pub(crate) contradictions: Vec<String>,
+    /// Acknowledged holds that were refused at their confirm.
+    pub(crate) lost_holds: Vec<String>,
 }
 
 /// A hold as far as the crowd needs it.
@@ -121,7 +123,7 @@ impl Market {
                 Reply::Refused(slug) => {
                     let lost =
                         format!("the acknowledged hold {} was refused at its confirm: {slug}", hold.id);
-                    visit.contradictions.push(lost);
+                    visit.lost_holds.push(lost);
                 }
                 Reply::Unknown => {}
             }

@@ -11,6 +11,7 @@
 
 mod backoff;
 mod cancel;
+mod compare;
 mod confirm;
 mod item;
 mod ledger;

@@ -9,15 +9,15 @@
 use std::time::Duration;
 
 use sale::{
-    AppliedRestock, Deadline, Part, PartOrder, RebuildOutcome, SaleId, SeedOutcome, SeedSku, SkuProgress,
-    Stock, TakeoverPhase, TakeoverProgress,
+    AppliedRestock, Deadline, Part, PartOrder, Progress, RebuildOutcome, SaleId, SeedOutcome, SeedSku,
+    SkuProgress, Stock, TakeoverPhase, TakeoverProgress,
 };
 
 use crate::confirm::{CONFIRM_DEADLINE, PurchaseError};
 use crate::{Ledger, Order, SaleRecord, StoreOutcome};
 
 /// Serials in one part: a script over as many takes a few milliseconds of the master.
-const SERIALS_PER_PART: u32 = 500;
+pub(crate) const SERIALS_PER_PART: u32 = 500;
 
 impl Ledger {
     /// Begins the takeover of this sale and of every other that Redis lacks, so that none of them is told not to
@@ -76,8 +76,8 @@ impl Ledger {
         }
     }
 
-    /// Goes on with the takeover of a sale that [`Ledger::load`] has seen, if one is under way: to the end of what
-    /// can be done at present.
+    /// Goes on with the takeover of a sale that [`Ledger::load`] has seen, if one is under way, to the end of what can be
+    /// done at present. Without one, Redis is held against the ledger if there was a failover since the last time.
     pub async fn rebuild(
         &self,
         stock: &Stock,
@@ -86,7 +86,12 @@ impl Ledger {
     ) -> Result<(), PurchaseError> {
         let id = &record.sale.id;
         let mut is_told = false;
-        while let Some(progress) = stock.takeover(id, deadline).await? {
+        loop {
+            let progress = match stock.progress(id, deadline).await? {
+                Progress::Takeover(progress) => progress,
+                Progress::Compared(skus) => return self.compare(stock, record, &skus, deadline).await,
+                Progress::SaleNotFound => return Ok(()),
+            };
             let is_building = progress.phase == TakeoverPhase::Building;
             if !is_building && progress.now < progress.quarantine_until {
                 return Ok(());
@@ -99,7 +104,6 @@ impl Ledger {
                 self.read_sku(stock, record, &progress, sku, deadline).await?;
             }
         }
-        Ok(())
     }
 
     /// Reads what is left of a SKU, part by part, until the end or until somebody else is further.

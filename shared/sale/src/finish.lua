@@ -18,23 +18,6 @@ local is_live = r and (r.state == 'h' or r.state == 'c')
 local noted_until = tonumber(redis.call('ZSCORE', unsettled_key, id) or 0)
 if is_live or verdict ~= 'ordered' or noted_until <= now then redis.call('ZREM', unsettled_key, id) end
 
--- Held units become sold; what the ledger does not name is available again.
-local function order(ordered)
-  local named, returned = {}, {}
-  for _, unit in ipairs(ordered) do
-    named[unit] = true
-    mark_sold(sku.name, unit)
-  end
-  for _, unit in ipairs(r.units) do
-    if named[unit] then sku.sold = sku.sold + 1 else returned[#returned + 1] = unit end
-  end
-  sku.held = sku.held - #r.units
-  give_back(sku, returned)
-  redis.call('ZREM', sku.holds_key, id)
-  r.units, r.state = ordered, 'o'
-  store_reservation(r)
-end
-
 -- Sold units become available again.
 local function cancel()
   for _, unit in ipairs(r.units) do redis.call('SETBIT', sku.sold_key, unit, 0) end
@@ -60,7 +43,7 @@ end
 if verdict == 'ordered' and is_live then
   local ordered = {}
   for i = 5, #ARGV do ordered[#ordered + 1] = tonumber(ARGV[i]) end
-  order(ordered)
+  become_order(sku, r, ordered)
 elseif verdict == 'cancelled' and is_live then
   end_hold(sku, r, 'k')
 elseif verdict == 'cancelled' and r and r.state == 'o' then

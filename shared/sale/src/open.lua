@@ -14,9 +14,9 @@ local names = {}
 for i = 4, #ARGV, 2 do
   names[#names + 1] = ARGV[i]
   redis.call('HSET', sku_key(ARGV[i]), 'stock', ARGV[i + 1], 'top', ARGV[i + 1], 'next', 1,
-    'held', 0, 'sold', 0, 'quarantined', 0, 'withdrawn', 0, 'price', 0)
+    'held', 0, 'sold', 0, 'quarantined', 0, 'withdrawn', 0, 'price', 0, 'compared', ARGV[3] .. ':all')
 end
-redis.call('HSET', sale_key, 'version', 0, 'epoch', ARGV[2], 'lineage', ARGV[3], 'clock', now,
+redis.call('HSET', sale_key, 'version', 0, 'epoch', ARGV[2], 'clock', now,
   'skus', table.concat(names, ','))
 redis.call('SET', SEED_KEY, 1)
 return {'OPENED', now}

@@ -4,8 +4,9 @@
 -- ARGV[1]   clock skew in ms: a unit is sold again at `expires_at` plus this allowance
 --
 -- Keys of a sale, all behind the tag:
---   (none)             hash    window, limit, hold length, epoch, lineage, clock, definition
---   :sku:<sku>         hash    stock top next held sold quarantined withdrawn price
+--   (none)             hash    window, limit, hold length, epoch, clock, definition
+--   :sku:<sku>         hash    stock top next held sold quarantined withdrawn price; compared: in which history it
+--                              was held against the ledger, and how far
 --   :returned:<sku>    list    serials below `next` that came back
 --   :withdrawn:<sku>   list    serials below `top` that left the stock
 --   :quarantine:<sku>  string  bitmap of serials that a takeover keeps back
@@ -232,6 +233,39 @@ local function end_hold(sku, r, state)
   r.state = state
   store_reservation(r)
   discount(r)
+end
+
+-- A held or confirming reservation becomes an order of these units: they are sold, and what else it held is
+-- available again.
+local function become_order(sku, r, ordered)
+  local named, returned = {}, {}
+  for _, unit in ipairs(ordered) do
+    named[unit] = true
+    mark_sold(sku.name, unit)
+  end
+  for _, unit in ipairs(r.units) do
+    if named[unit] then sku.sold = sku.sold + 1 else returned[#returned + 1] = unit end
+  end
+  sku.held = sku.held - #r.units
+  give_back(sku, returned)
+  redis.call('ZREM', sku.holds_key, r.id)
+  r.units, r.state = ordered, 'o'
+  store_reservation(r)
+end
+
+-- Orders as the ledger has them, from this argument on, each: reservation id, shopper, price, currency, units n,
+-- n serials.
+local function read_orders(sku, i)
+  local orders = {}
+  while i <= #ARGV do
+    local r = {id = ARGV[i], state = 'o', shopper = ARGV[i + 1], sku = sku.name, expires_at = now,
+      price = tonumber(ARGV[i + 2]), currency = ARGV[i + 3], limit = sale.limit, epoch = sale.epoch, units = {}}
+    local last = i + 4 + tonumber(ARGV[i + 4])
+    for j = i + 5, last do r.units[#r.units + 1] = tonumber(ARGV[j]) end
+    orders[#orders + 1] = r
+    i = last + 1
+  end
+  return orders
 end
 
 -- Frees up to `most` holds of this SKU whose time is over, oldest first. Returns how many it freed.

@@ -1,11 +1,18 @@
--- How far a takeover is. Changes nothing.
+-- How far a takeover is, and without one how far Redis was held against the ledger. Changes nothing.
 --
--- Answers {word, now, …}: NONE; UNDER_WAY with the epoch, the end of the quarantine in ms (0 while building),
+-- Answers {word, now, …}: NONE, and per SKU: name, `compared` or empty; UNDER_WAY with the epoch, the end of the quarantine in ms (0 while building),
 -- and per SKU: name, first serial that is not read yet, last one to read; SALE_NOT_FOUND.
 -- Cost: O(SKUs).
 local missing = load_sale(true)
 if missing then return missing end
-if not sale.phase then return {'NONE', now} end
+if not sale.phase then
+  local answer = {'NONE', now}
+  for name in sale.skus:gmatch('[^,]+') do
+    answer[#answer + 1] = name
+    answer[#answer + 1] = redis.call('HGET', sku_key(name), 'compared') or ''
+  end
+  return answer
+end
 local answer = {'UNDER_WAY', now, sale.epoch, sale.quarantine_until or 0}
 for name in sale.skus:gmatch('[^,]+') do
   local read = redis.call('HMGET', sku_key(name), 'read', 'read_top')

@@ -1,4 +1,4 @@
-//! Progress: how far a takeover is.
+//! Progress: how far a takeover is, or how far Redis was held against the ledger.
 
 use jiff::Timestamp;
 use sentinel::{Deadline, Script};
@@ -44,6 +44,37 @@ pub struct SkuProgress {
     pub last: u32,
 }
 
+/// What is known of how Redis stands to the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// A takeover is under way.
+    Takeover(TakeoverProgress),
+    /// None is; how far each SKU was held against the ledger.
+    Compared(Vec<(Sku, Compared)>),
+    /// No such sale.
+    SaleNotFound,
+}
+
+/// How far a SKU was held against the ledger since the last failover that this connection knows of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compared {
+    /// All of it.
+    All,
+    /// Up to this serial, which comes next.
+    Before(u32),
+}
+
+impl Compared {
+    /// What was compared in another history of the dataset counts no more: something of it may be lost.
+    fn read(stored: &str, lineage: &str) -> Self {
+        match stored.split_once(':').filter(|(of, _)| *of == lineage && !lineage.is_empty()) {
+            Some((_, "all")) => Self::All,
+            Some((_, next)) => Self::Before(next.parse().unwrap_or(1)),
+            None => Self::Before(1),
+        }
+    }
+}
+
 impl TakeoverProgress {
     fn read(now: Timestamp, fields: &mut Fields) -> Result<Self, Malformed> {
         let (epoch, quarantine_until) = (fields.number()?, fields.timestamp()?);
@@ -67,16 +98,21 @@ impl Stock {
         }
     }
 
-    /// The takeover that is under way in this sale; `None` where none is, or no such sale.
-    pub async fn takeover(
-        &self,
-        sale: &SaleId,
-        deadline: Deadline,
-    ) -> Result<Option<TakeoverProgress>, StockError> {
+    /// How this sale stands to the ledger.
+    pub async fn progress(&self, sale: &SaleId, deadline: Deadline) -> Result<Progress, StockError> {
         let mut answer = self.look(self.invocation(&PROGRESS, sale), deadline).await?;
         match answer.word.as_str() {
-            "UNDER_WAY" => Ok(Some(TakeoverProgress::read(answer.now, &mut answer.fields)?)),
-            "NONE" | "SALE_NOT_FOUND" => Ok(None),
+            "UNDER_WAY" => Ok(Progress::Takeover(TakeoverProgress::read(answer.now, &mut answer.fields)?)),
+            "NONE" => {
+                let lineage = self.lineage();
+                let mut skus = Vec::new();
+                while !answer.fields.is_empty() {
+                    let sku = answer.fields.sku()?;
+                    skus.push((sku, Compared::read(&answer.fields.text()?, &lineage)));
+                }
+                Ok(Progress::Compared(skus))
+            }
+            "SALE_NOT_FOUND" => Ok(Progress::SaleNotFound),
             _ => Err(StockError::unknown_word(answer.word)),
         }
     }

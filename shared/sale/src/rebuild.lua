@@ -4,7 +4,7 @@
 --
 -- ARGV[2] epoch   ARGV[3] end of the quarantine in ms, 0 while building
 -- ARGV[4] length of the quarantine in ms   ARGV[5] SKU   ARGV[6] first serial   ARGV[7] last serial
--- ARGV[8…] the orders that have them, each: reservation id, shopper, price, currency, units n, n serials
+-- ARGV[8…] the orders that have them, see `read_orders`
 -- Answers {word, now}: READ; STALE, this part is read already, or its time has not come; SALE_NOT_FOUND.
 -- Cost: O(serials + orders × log).
 local missing = load_sale(true)
@@ -22,14 +22,9 @@ if not sku or tonumber(redis.call('HGET', sku.key, 'read')) ~= first then return
 local kept_back = quarantine_key(sku.name)
 
 -- An order that Redis does not have is put on record, so that its shopper and the merchant find it.
-local i = 8
-while i <= #ARGV do
-  local r = {id = ARGV[i], state = 'o', shopper = ARGV[i + 1], sku = sku.name, expires_at = now,
-    price = tonumber(ARGV[i + 2]), currency = ARGV[i + 3], limit = sale.limit, epoch = epoch, units = {}}
-  local is_new, count_of_units = not load_reservation(r.id), tonumber(ARGV[i + 4])
-  for j = i + 5, i + 4 + count_of_units do
-    local unit = tonumber(ARGV[j])
-    r.units[#r.units + 1] = unit
+for _, r in ipairs(read_orders(sku, 8)) do
+  local is_new = not load_reservation(r.id)
+  for _, unit in ipairs(r.units) do
     mark_sold(sku.name, unit)
     local was_kept_back = redis.call('SETBIT', kept_back, unit, 0) == 1
     if was_kept_back or (is_building and is_new) then
@@ -41,7 +36,6 @@ while i <= #ARGV do
     store_reservation(r)
     count(r)
   end
-  i = i + 5 + count_of_units
 end
 
 -- Serials beyond the stock were withdrawn; which ones they were does not matter.

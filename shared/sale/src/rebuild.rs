@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sentinel::{Deadline, Script};
+use sentinel::{Deadline, Invocation, Script};
 
 use crate::script::script;
 use crate::{ReservationId, SaleId, ShopperId, Sku, Stock, StockError};
@@ -52,6 +52,19 @@ pub enum RebuildOutcome {
     Stale,
 }
 
+/// The script with these orders as its last arguments; `read_orders` of the prelude reads them.
+pub(crate) fn with_orders<'a>(script: Invocation<'a>, orders: &[PartOrder]) -> Invocation<'a> {
+    orders.iter().fold(script, |script, order| {
+        let script = script
+            .arg(order.reservation.as_bytes())
+            .arg(order.shopper.as_bytes())
+            .arg(order.price_minor.to_string())
+            .arg(order.currency.as_str())
+            .arg(order.units.len().to_string());
+        order.units.iter().fold(script, |script, unit| script.arg(unit.to_string()))
+    })
+}
+
 impl Stock {
     /// Brings one part of what the ledger says into Redis. Parts of a SKU follow one another without a gap.
     pub async fn rebuild(
@@ -60,7 +73,7 @@ impl Stock {
         part: &Part<'_>,
         deadline: Deadline,
     ) -> Result<RebuildOutcome, StockError> {
-        let mut script = self
+        let script = self
             .invocation(&REBUILD, sale)
             .arg(part.epoch.to_string())
             .arg(part.quarantine_until.as_millisecond().to_string())
@@ -68,16 +81,7 @@ impl Stock {
             .arg(part.sku.as_str())
             .arg(part.serials.start().to_string())
             .arg(part.serials.end().to_string());
-        for order in part.orders {
-            script = script
-                .arg(order.reservation.as_bytes())
-                .arg(order.shopper.as_bytes())
-                .arg(order.price_minor.to_string())
-                .arg(order.currency.as_str())
-                .arg(order.units.len().to_string());
-            script = order.units.iter().fold(script, |script, unit| script.arg(unit.to_string()));
-        }
-        let answer = self.write_durably(script, deadline).await?;
+        let answer = self.write_durably(with_orders(script, part.orders), deadline).await?;
         match answer.word.as_str() {
             "READ" => Ok(RebuildOutcome::Read),
             // Our own attempt that no replica has acknowledged was first as well.

@@ -124,10 +124,9 @@ impl Stock {
         &self.redis
     }
 
-    /// The lineage of the dataset that the connection leads to.
-    pub(crate) async fn lineage(&self, deadline: Deadline) -> Result<String, StockError> {
-        let call = Call { deadline, idempotency: Idempotency::ReadOnly, durability: Durability::Master };
-        Ok(self.redis.command("PING", &[], call).await?.lineage.as_str().to_owned())
+    /// The lineage of the dataset that the connection leads to; empty while there is none.
+    pub(crate) fn lineage(&self) -> String {
+        self.redis.status().lineage.map_or_else(String::new, |lineage| lineage.as_str().to_owned())
     }
 
     pub(crate) fn invocation<'a>(&self, script: &'a Script, sale: &SaleId) -> Invocation<'a> {

@@ -1,0 +1,255 @@
+//! `cargo spillway chaos`: a crowd buys while things go wrong, and every promise is held against what happened.
+//!
+//! It works in rounds. Each has a sale of its own, a crowd, and one fault in the midst of it; then the system has to
+//! become whole by itself, the crowd's own evidence is judged as after a rush, and an audit accounts for each unit. A
+//! system of its own is made anew for each pass over all faults, so what a developer has running is left alone.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use edge::Cluster;
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use sentinel::{Client, Deadline};
+use serde::Serialize;
+
+use crate::arrivals::{Plan, Spacing};
+use crate::audit::audit_sale;
+use crate::chaos_fault::{Fault, Victim};
+use crate::chaos_print as print;
+use crate::detour::Detour;
+use crate::functions::build_functions;
+use crate::layout::checkout;
+use crate::merchant::Merchant;
+use crate::output::{write_json, write_line};
+use crate::programs;
+use crate::progress::say;
+use crate::running::OPERATOR;
+use crate::rush::Rush;
+use crate::stack::Stack;
+use crate::stack_options::StackOptions;
+use crate::verdict::shortened;
+
+/// Units for so many of a hundred shoppers: some find the sale sold out.
+const UNITS_PERCENT: u32 = 80;
+
+/// Until everything is as it was before the fault.
+const WHOLE_TIMEOUT: Duration = Duration::from_secs(90);
+const WHOLE_POLL: Duration = Duration::from_millis(200);
+/// A fault is noticed within this.
+const CALM: Duration = Duration::from_secs(3);
+const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Let things go wrong while a crowd buys, and check every promise. It uses a system of its own.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ChaosArguments {
+    /// Goes on for about so long, and at least until each fault was there once.
+    #[arg(long, default_value_t = 10)]
+    minutes: u64,
+    /// The same seed draws the same faults in the same order. Random unless given.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Arrivals a second.
+    #[arg(long, default_value_t = 200.0)]
+    rate: f64,
+    /// Seconds in which a round's crowd arrives.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(5..=120))]
+    seconds: u32,
+    /// These faults only.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "FAULT,…")]
+    only: Vec<Fault>,
+    /// Print the report as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is to happen.
+#[derive(Debug, Clone)]
+pub struct ChaosPlan {
+    /// The faults of each pass.
+    pub faults: Vec<Fault>,
+    /// Passes begin until this is over, and there is one at least.
+    pub length: Duration,
+    /// Arrivals a second.
+    pub rate: f64,
+    /// Seconds in which a round's crowd arrives.
+    pub seconds: u32,
+    /// Where the drawing begins.
+    pub seed: u64,
+}
+
+/// One fault, and what came of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Round {
+    /// What went wrong.
+    pub fault: Fault,
+    /// Orders that stand.
+    pub orders: usize,
+    /// Promises that were broken.
+    pub broken_promises: Vec<String>,
+    /// Acknowledged holds that were refused at their confirm, or whose unit somebody else was given, too; where that
+    /// was not promised.
+    pub holds_lost: usize,
+    /// The longest time in which no request succeeded.
+    pub silence_ms: u64,
+    /// From the end of the fault until the cluster had nothing to complain of.
+    pub whole_after_ms: u64,
+}
+
+impl ChaosArguments {
+    /// Runs the command; fails when a promise was broken.
+    pub async fn run(self) -> Result<()> {
+        ensure!(self.rate.is_finite() && self.rate > 0.0, "--rate must be more than 0");
+        programs::ensure()?;
+        say("building the functions (the first time takes some minutes)");
+        build_functions()?;
+        let faults =
+            if self.only.is_empty() { clap::ValueEnum::value_variants().to_vec() } else { self.only };
+        let plan = ChaosPlan {
+            faults,
+            length: Duration::from_secs(60 * self.minutes),
+            rate: self.rate,
+            seconds: self.seconds,
+            seed: self.seed.unwrap_or_else(rand::random),
+        };
+        say(&format!("seed {}", plan.seed));
+        let rounds = plan.run(&checkout().join("target/chaos"), |round| say(&print::round(round))).await?;
+        let printed = if self.json { write_json(&rounds) } else { write_line(print::report(&rounds)) };
+        printed?;
+        let broken: usize = rounds.iter().map(|round| round.broken_promises.len()).sum();
+        ensure!(broken == 0, "{broken} promises were broken; --seed {} draws the same again", plan.seed);
+        Ok(())
+    }
+}
+
+impl ChaosPlan {
+    /// Does it all, with data and logs in this folder, which is emptied first; tells each round when it is over.
+    pub async fn run(&self, data: &Path, told: impl Fn(&Round)) -> Result<Vec<Round>> {
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(self.seed);
+        let end = Instant::now() + self.length;
+        let mut rounds = Vec::new();
+        loop {
+            let mut faults = self.faults.clone();
+            faults.shuffle(&mut random);
+            let system = System::start(data).await?;
+            for fault in faults {
+                let round = self.round(&system, fault, &mut random).await;
+                let round =
+                    round.with_context(|| format!("the round with {} came to no end", fault.name()))?;
+                told(&round);
+                rounds.push(round);
+            }
+            system.stop().await?;
+            if Instant::now() > end {
+                return Ok(rounds);
+            }
+        }
+    }
+
+    async fn round(&self, system: &System, fault: Fault, random: &mut Xoshiro256PlusPlus) -> Result<Round> {
+        let running = system.stack.running()?;
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let shoppers = (self.rate * f64::from(self.seconds)).ceil() as u32;
+        let plan = Plan {
+            shoppers,
+            rate: self.rate,
+            spacing: Spacing::Poisson,
+            repeat: 0.1,
+            greedy: 0.01,
+            confirm: 0.9,
+            think_ms_max: 5_000,
+            seed: random.random(),
+        };
+        let stock = (shoppers * UNITS_PERCENT / 100).max(1);
+        let struck_after = Duration::from_millis(random.random_range(200..400) * u64::from(self.seconds));
+        let crowd = Rush::run(&running, plan, stock, |_, _| {});
+        let trouble = async {
+            tokio::time::sleep(struck_after).await;
+            let running = system.stack.running()?;
+            let victim = Victim { running, redis: &system.redis, detour: &system.detour, data: &system.data };
+            fault.strike(&victim, random).await?;
+            system.become_whole().await
+        };
+        let (rush, whole_after) = tokio::join!(crowd, trouble);
+        let (rush, whole_after) = (rush?, whole_after?);
+        let mut broken_promises = rush.broken_promises.clone();
+        for sku in audit_sale(&Merchant::new(&running)?, &rush.sale).await? {
+            let difference = |difference: crate::audit_books::Difference| match difference.serial {
+                Some(serial) => format!("audit: unit {serial} is {}", difference.what),
+                None => format!("audit: {}", difference.what),
+            };
+            broken_promises.extend(sku.differences.into_iter().map(difference));
+        }
+        let holds_lost = if fault.keeps_holds() {
+            broken_promises.extend(shortened(rush.broken_holds.clone()));
+            0
+        } else {
+            rush.broken_holds.len()
+        };
+        Ok(Round {
+            fault,
+            orders: rush.orders_confirmed(),
+            broken_promises,
+            holds_lost,
+            silence_ms: millis(rush.counts.longest_silence()),
+            whole_after_ms: millis(whole_after),
+        })
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The system of one pass.
+struct System {
+    stack: Stack,
+    redis: Client,
+    detour: Detour,
+    data: PathBuf,
+}
+
+impl System {
+    async fn start(data: &Path) -> Result<Self> {
+        if data.exists() {
+            std::fs::remove_dir_all(data).with_context(|| format!("cannot remove {}", data.display()))?;
+        }
+        let detour = Detour::start().await?;
+        let settings = vec![("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), format!("http://{}", detour.address))];
+        let options = StackOptions { settings, ..StackOptions::all_in(data.to_owned()) };
+        let stack = tokio::task::spawn_blocking(|| Stack::start(options, Box::new(|_| {}))).await??;
+        let running = stack.running()?;
+        let ledger = running.dynamodb_url.trim_start_matches("http://").parse();
+        detour.lead_to(ledger.context("the ledger has no address")?);
+        let redis = Client::new(running.connection(OPERATOR)?)?;
+        let system = Self { stack, redis, detour, data: data.to_owned() };
+        system.become_whole().await?;
+        Ok(system)
+    }
+
+    /// Waits until the cluster has had nothing to complain of for a while; how long it did complain.
+    async fn become_whole(&self) -> Result<Duration> {
+        let began = Instant::now();
+        let mut complained = Duration::ZERO;
+        loop {
+            let cluster = Cluster::new(&self.redis.topology(Deadline::after(LOOK_TIMEOUT)).await);
+            let elapsed = began.elapsed();
+            if !cluster.faults.is_empty() {
+                complained = elapsed;
+            } else if elapsed > complained + CALM {
+                return Ok(complained);
+            }
+            if elapsed > WHOLE_TIMEOUT {
+                bail!("after {} s still: {}", WHOLE_TIMEOUT.as_secs(), cluster.faults.join(" "));
+            }
+            tokio::time::sleep(WHOLE_POLL).await;
+        }
+    }
+
+    async fn stop(self) -> Result<()> {
+        // It waits for each process.
+        Ok(tokio::task::spawn_blocking(move || drop(self.stack)).await?)
+    }
+}

@@ -1,0 +1,163 @@
+//! What `cargo spillway chaos` does to a system, and which promises hold then.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rand::RngExt;
+use rand::rngs::Xoshiro256PlusPlus;
+use rustix::process::Signal;
+use sentinel::{Call, Client, Deadline, Durability, Idempotency};
+use serde::Serialize;
+
+use crate::ask::ask_as_operator;
+use crate::detour::{Detour, Way};
+use crate::layout::MASTER_NAME;
+use crate::process::signal;
+use crate::running::{OPERATOR, Part, Running};
+
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Something that goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fault {
+    /// The Redis master is killed.
+    KillMaster,
+    /// The Redis master is frozen for longer than the sentinels wait, and goes on then.
+    FreezeMaster,
+    /// The Redis master is killed, and its disk is gone.
+    EmptyMaster,
+    /// A replica is killed.
+    KillReplica,
+    /// Both replicas are frozen for a moment: nothing can be acknowledged meanwhile.
+    FreezeReplicas,
+    /// A sentinel ends.
+    EndSentinel,
+    /// Every function that serves a purchase, and the sweep, is killed.
+    KillFunctions,
+    /// Nothing that is sent to the ledger, or comes from it, arrives for a while.
+    StallLedger,
+    /// Every connection to the ledger breaks, and none can be made for a while.
+    CutLedger,
+    /// `cargo spillway failover`.
+    Failover,
+    /// `SENTINEL FAILOVER` without a pause of writes, as by an operator who does not know better.
+    BareFailover,
+    /// `FLUSHALL`: all Redis nodes forget everything.
+    Forget,
+}
+
+/// The system that is to suffer.
+pub(crate) struct Victim<'a> {
+    pub(crate) running: Running,
+    pub(crate) redis: &'a Client,
+    pub(crate) detour: &'a Detour,
+    pub(crate) data: &'a Path,
+}
+
+impl Fault {
+    /// Its name, as on the command line.
+    pub(crate) fn name(self) -> String {
+        clap::ValueEnum::to_possible_value(&self)
+            .map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// Whether every acknowledged hold is kept. (An order stands and a unit is sold once whatever happens.)
+    pub(crate) const fn keeps_holds(self) -> bool {
+        !matches!(self, Self::BareFailover | Self::Forget)
+    }
+
+    /// Does it; returns when its cause is gone again.
+    pub(crate) async fn strike(self, victim: &Victim<'_>, random: &mut Xoshiro256PlusPlus) -> Result<()> {
+        match self {
+            Self::KillMaster => signal(victim.master().await?.pid, Signal::KILL),
+            Self::FreezeMaster => freeze(&[victim.master().await?], random.random_range(3_000..6_000)).await,
+            Self::EmptyMaster => {
+                let master = victim.master().await?;
+                signal(master.pid, Signal::KILL);
+                let disk = victim.data.join(&master.name);
+                std::fs::remove_dir_all(&disk)
+                    .with_context(|| format!("cannot remove {}", disk.display()))?;
+            }
+            Self::KillReplica => {
+                let replicas = victim.replicas().await?;
+                signal(replicas[random.random_range(0..replicas.len())].pid, Signal::KILL);
+            }
+            Self::FreezeReplicas => freeze(&victim.replicas().await?, random.random_range(500..1_200)).await,
+            Self::EndSentinel => {
+                let sentinel = random.random_range(0..victim.running.sentinels.len());
+                victim.tell_sentinel(sentinel, "SHUTDOWN").await?;
+            }
+            Self::KillFunctions => {
+                let serves = |part: &&Part| ["reserve", "confirm", "sweep"].contains(&part.name.as_str());
+                for part in victim.running.functions.iter().filter(serves) {
+                    signal(part.pid, Signal::KILL);
+                }
+            }
+            Self::StallLedger => victim.detour_for(Way::Stalled, random).await,
+            Self::CutLedger => victim.detour_for(Way::Cut, random).await,
+            Self::Failover => drop(victim.redis.failover().await?),
+            Self::BareFailover => {
+                let sentinel = random.random_range(0..victim.running.sentinels.len());
+                let answer =
+                    victim.tell_sentinel(sentinel, &format!("SENTINEL FAILOVER {MASTER_NAME}")).await?;
+                // One that refuses knows no replica that it could promote, and nothing has happened.
+                if !answer.ends_with("+OK\r\n") {
+                    bail!("a sentinel refuses a failover: {}", answer.trim());
+                }
+            }
+            Self::Forget => {
+                let call = Call {
+                    deadline: Deadline::after(TIMEOUT),
+                    idempotency: Idempotency::Idempotent,
+                    durability: Durability::Master,
+                };
+                victim.redis.command("FLUSHALL", &[], call).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn freeze(parts: &[Part], milliseconds: u64) {
+    let send = |what: Signal| {
+        for part in parts {
+            signal(part.pid, what);
+        }
+    };
+    send(Signal::STOP);
+    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+    send(Signal::CONT);
+}
+
+impl Victim<'_> {
+    async fn master(&self) -> Result<Part> {
+        let (masters, _) = self.nodes().await?;
+        masters.into_iter().next().context("the master is none of the nodes")
+    }
+
+    async fn replicas(&self) -> Result<Vec<Part>> {
+        Ok(self.nodes().await?.1)
+    }
+
+    /// The master alone, and the others.
+    async fn nodes(&self) -> Result<(Vec<Part>, Vec<Part>)> {
+        let topology = self.redis.topology(Deadline::after(TIMEOUT)).await;
+        let master = topology.master.map_err(|error| anyhow::anyhow!(error))?.endpoint.to_string();
+        Ok(self.running.redis.iter().cloned().partition(|part| part.address == master))
+    }
+
+    async fn tell_sentinel(&self, number: usize, command: &str) -> Result<String> {
+        let address: SocketAddr = self.running.sentinels[number].parse()?;
+        let (password, command) = (self.running.sentinel_password(OPERATOR)?.to_owned(), command.to_owned());
+        Ok(tokio::task::spawn_blocking(move || ask_as_operator(address, &password, &command)).await?)
+    }
+
+    async fn detour_for(&self, way: Way, random: &mut Xoshiro256PlusPlus) {
+        self.detour.set(way);
+        tokio::time::sleep(Duration::from_millis(random.random_range(2_000..5_000))).await;
+        self.detour.set(Way::Open);
+    }
+}

@@ -1,0 +1,80 @@
+//! What came of the faults, in words.
+
+use std::collections::BTreeMap;
+
+use crate::chaos::Round;
+use crate::table::{Table, grouped};
+
+/// One round in one line.
+pub(crate) fn round(round: &Round) -> String {
+    let kept = match (round.broken_promises.len(), round.holds_lost) {
+        (0, 0) => "every promise kept".to_owned(),
+        (0, holds) => format!("every promise kept; {holds} holds lost, which was not promised"),
+        (broken, _) => format!("{broken} promises BROKEN"),
+    };
+    format!(
+        "{:<16} {:>7} orders, {:>6} without a success, whole again after {:>6}: {kept}",
+        round.fault.name(),
+        grouped(round.orders as u64),
+        seconds(round.silence_ms),
+        seconds(round.whole_after_ms),
+    )
+}
+
+/// Each fault's rounds in one row, and everything that was broken.
+pub(crate) fn report(rounds: &[Round]) -> String {
+    let mut by_fault = BTreeMap::<_, Vec<&Round>>::new();
+    for round in rounds {
+        by_fault.entry(round.fault).or_default().push(round);
+    }
+    let headings = [
+        "fault",
+        "rounds",
+        "orders",
+        "broken",
+        "holds lost",
+        "no success: median",
+        "longest",
+        "whole: median",
+    ];
+    let mut table = Table::new(headings);
+    for (fault, rounds) in &by_fault {
+        let sum = |of: fn(&Round) -> usize| grouped(rounds.iter().map(|round| of(round) as u64).sum());
+        let holds = if fault.keeps_holds() { "0".to_owned() } else { sum(|round| round.holds_lost) };
+        let longest = rounds.iter().map(|round| round.silence_ms).max().unwrap_or(0);
+        table.row([
+            fault.name(),
+            rounds.len().to_string(),
+            sum(|round| round.orders),
+            sum(|round| round.broken_promises.len()),
+            holds,
+            seconds(median(rounds, |round| round.silence_ms)),
+            seconds(longest),
+            seconds(median(rounds, |round| round.whole_after_ms)),
+        ]);
+    }
+    let mut lines = vec![table.to_string()];
+    for round in rounds {
+        let broken = round.broken_promises.iter();
+        lines.extend(broken.map(|promise| format!("{}: {promise}", round.fault.name())));
+    }
+    if rounds.iter().all(|round| round.broken_promises.is_empty()) {
+        let orders: usize = rounds.iter().map(|round| round.orders).sum();
+        lines.push(format!(
+            "{} rounds, {} orders: nothing oversold, no order lost, every unit accounted for.",
+            rounds.len(),
+            grouped(orders as u64)
+        ));
+    }
+    lines.join("\n")
+}
+
+fn median(rounds: &[&Round], of: fn(&Round) -> u64) -> u64 {
+    let mut all: Vec<_> = rounds.iter().map(|round| of(round)).collect();
+    all.sort_unstable();
+    all[all.len() / 2]
+}
+
+fn seconds(milliseconds: u64) -> String {
+    format!("{}.{:02} s", milliseconds / 1_000, milliseconds % 1_000 / 10)
+}

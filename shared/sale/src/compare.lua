@@ -1,0 +1,38 @@
+-- Holds what the ledger says of some serials of a SKU against Redis, after a failover that may have lost something:
+-- orders that Redis does not know as such become orders here, too. Parts follow one another; the first one
+-- begins anew. The ledger may have gone on since it was read: an order that Redis had forgotten altogether is
+-- named to the sweep, which asks the ledger once more.
+--
+-- ARGV[2] lineage of the dataset   ARGV[3] SKU   ARGV[4] first serial   ARGV[5] last serial
+-- ARGV[6] 1: no serial comes after them
+-- ARGV[7…] the orders that have them, see `read_orders`
+-- Answers {word, now, …}: COMPARED, and how many orders Redis had lost; STALE, this part is not the next one;
+-- SALE_NOT_FOUND.
+-- Cost: O(units of the orders × log unsettled).
+local missing = load_sale()
+if missing then return missing end
+touch_clock()
+local lineage, first, last = ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
+local sku = load_sku(ARGV[3])
+local compared = sku and redis.call('HGET', sku.key, 'compared')
+if not sku or sale.phase or (first > 1 and compared ~= lineage .. ':' .. first) then return {'STALE', now} end
+
+local repaired = 0
+for _, ordered in ipairs(read_orders(sku, 7)) do
+  local known = load_reservation(ordered.id)
+  local state = known and known.state
+  if state == 'h' or state == 'c' then
+    become_order(sku, known, ordered.units)
+    redis.call('ZREM', unsettled_key, known.id)
+    repaired = repaired + 1
+  elseif state ~= 'o' and state ~= 'k' then
+    for _, unit in ipairs(ordered.units) do mark_sold(sku.name, unit) end
+    store_reservation(ordered)
+    count(ordered)
+    redis.call('ZADD', unsettled_key, now, ordered.id)
+    repaired = repaired + 1
+  end
+end
+redis.call('HSET', sku.key, 'compared', lineage .. ':' .. (ARGV[6] == '1' and 'all' or last + 1))
+local fault = store_sku(sku)
+return fault or {'COMPARED', now, repaired}

@@ -1,0 +1,29 @@
+//! A short `cargo spillway chaos` of a fixed seed: two faults of Redis, one of the ledger, one of everything. The whole
+//! of it is a command, because it takes an hour.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use spillway::{ChaosPlan, Fault};
+
+use crate::system::empty_folder;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_buys_while_things_go_wrong_and_every_promise_is_kept() {
+    let plan = ChaosPlan {
+        faults: vec![Fault::KillMaster, Fault::CutLedger, Fault::BareFailover, Fault::Forget],
+        length: Duration::ZERO,
+        rate: 60.0,
+        seconds: 8,
+        seed: 7,
+    };
+    let told = Cell::new(0);
+    let rounds = plan.run(&empty_folder("chaos"), |_| told.set(told.get() + 1)).await.unwrap();
+    assert_eq!((rounds.len(), told.get()), (4, 4));
+    for round in &rounds {
+        assert_eq!(round.broken_promises, [""; 0], "{:?}", round.fault);
+        assert!(round.orders > 50, "{round:?}");
+        // That the fault was there.
+        assert!(round.fault != Fault::KillMaster || round.silence_ms > 1_000, "{round:?}");
+    }
+}

@@ -1,0 +1,145 @@
+//! A failover that lost what was acknowledged: what the ledger knows of it is brought back into Redis. Here the loss is
+//! exact, because Redis is set back to what it was before.
+
+use ledger::{CancelOutcome, ConfirmOutcome, Order};
+use sale::{
+    CompareOutcome, Compared, ComparedPart, Definition, PartOrder, Progress, ReserveOutcome, Sku, Verdict,
+};
+use sentinel::{Call, Durability, Idempotency, Value};
+
+use crate::expiry::wish;
+use crate::shop::units;
+use crate::system::{command, soon};
+use crate::takeover_parts::Alone;
+
+/// Everything that Redis has.
+struct Memory(Vec<(Vec<u8>, Vec<u8>)>);
+
+async fn run(alone: &Alone, name: &str, args: &[&[u8]]) -> Value {
+    let call =
+        Call { deadline: soon(), idempotency: Idempotency::Idempotent, durability: Durability::Master };
+    alone.redis.command(name, args, call).await.unwrap().value
+}
+
+async fn keys(alone: &Alone) -> Vec<Vec<u8>> {
+    let Value::Array(keys) = run(alone, "KEYS", &[b"*"]).await else { panic!("no list") };
+    let bytes = |key| if let Value::Bytes(key) = key { key } else { panic!("no key") };
+    keys.into_iter().map(bytes).collect()
+}
+
+impl Memory {
+    async fn of(alone: &Alone) -> Self {
+        let mut memory = Vec::new();
+        for key in keys(alone).await {
+            // One that ends by itself may have ended.
+            if let Value::Bytes(value) = run(alone, "DUMP", &[&key]).await {
+                memory.push((key, value));
+            }
+        }
+        Self(memory)
+    }
+
+    /// Sets Redis back, in a history of its own.
+    async fn restore(&self, alone: &Alone) {
+        for key in keys(alone).await {
+            run(alone, "DEL", &[&key]).await;
+        }
+        for (key, value) in &self.0 {
+            run(alone, "RESTORE", &[key, b"0", value]).await;
+        }
+        let sku = format!("{{{}}}:sku:unit", alone.id);
+        command(&alone.redis, "HSET", &[&sku, "compared", "another history:all"]).await;
+    }
+}
+
+fn order(outcome: ConfirmOutcome) -> Order {
+    match outcome {
+        ConfirmOutcome::Confirmed(order) => order,
+        outcome => panic!("{outcome:?}"),
+    }
+}
+
+async fn compared(alone: &Alone) -> Compared {
+    match alone.stock.progress(&alone.id, soon()).await.unwrap() {
+        Progress::Compared(skus) => skus[0].1,
+        progress => panic!("{progress:?}"),
+    }
+}
+
+async fn cancel(alone: &Alone, order: &Order) {
+    let cancelled = alone.ledger.cancel(&order.id, order.confirmed_at, soon()).await.unwrap();
+    assert!(matches!(cancelled, CancelOutcome::Cancelled(_)));
+    alone.stock.finish(&alone.id, &order.reservation, Verdict::Cancelled, soon()).await.unwrap();
+}
+
+/// What the sweep does with what is due.
+async fn settle(alone: &Alone) {
+    for due in alone.stock.due(&alone.id, 100, soon()).await.unwrap() {
+        alone.ledger.settle_in_stock(&alone.stock, &alone.id, &due.id, soon()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn orders_that_a_failover_made_redis_forget_are_there_again_and_count() {
+    let alone = Alone::with("compare", Definition { limit_per_shopper: 2, ..units(6) }).await;
+    alone.rebuild().await;
+    assert_eq!(compared(&alone).await, Compared::All, "nothing was lost since");
+    let (ann, dan) = (alone.reserve(1, 1).await, alone.reserve(4, 1).await);
+    let before = Memory::of(&alone).await;
+    order(alone.confirm(&ann).await);
+    let bob = alone.reserve(2, 2).await;
+    let ordered = order(alone.confirm(&bob).await);
+    let cat = alone.reserve(3, 1).await;
+    cancel(&alone, &order(alone.confirm(&cat).await)).await;
+    before.restore(&alone).await;
+    assert_eq!(alone.figures().await, "4/2/0/0", "Redis has forgotten three orders and a cancel");
+    assert_eq!(compared(&alone).await, Compared::Before(1));
+
+    for _ in 0..2 {
+        alone.rebuild().await;
+        settle(&alone).await;
+        assert_eq!(compared(&alone).await, Compared::All);
+    }
+    // Bob's units count as sold when their turn comes.
+    assert_eq!(alone.figures().await, "4/1/1/0");
+    let again = alone.stock.reserve(&wish(&alone.id, 2, 1), soon()).await.unwrap().outcome;
+    assert!(matches!(again, ReserveOutcome::LimitReached { .. }), "{again:?}");
+    let rest = [alone.reserve(5, 1).await, alone.reserve(6, 1).await];
+    for hold in &rest {
+        assert!(!ordered.units.contains(&hold.units[0]), "nobody is given a unit that is sold");
+        order(alone.confirm(hold).await);
+    }
+    order(alone.confirm(&dan).await);
+    let none = alone.stock.reserve(&wish(&alone.id, 7, 1), soon()).await.unwrap().outcome;
+    assert!(matches!(none, ReserveOutcome::SoldOut { .. }), "{none:?}");
+    assert_eq!(alone.figures().await, "0/0/6/0");
+}
+
+#[tokio::test]
+async fn parts_follow_one_another_in_one_history_and_an_old_word_of_an_order_does_not_outlive_its_cancel() {
+    let alone = Alone::with("compare-parts", units(6)).await;
+    let sku = Sku::parse("unit").unwrap();
+    let before = Memory::of(&alone).await;
+    let ordered = order(alone.confirm(&alone.reserve(1, 1).await).await);
+    let told = [PartOrder::from(&ordered)];
+    before.restore(&alone).await;
+    let part = |first: u32, last: u32, orders| ComparedPart {
+        sku: &sku,
+        serials: first..=last,
+        is_last: last == 6,
+        orders,
+    };
+    let send = async |part| alone.stock.compare(&alone.id, &part, soon()).await.unwrap();
+    let nothing = CompareOutcome::Compared { repaired: 0 };
+    assert_eq!(send(part(4, 6, &[])).await, CompareOutcome::Stale, "the first part comes first");
+    // The ledger was read before this cancel, and Redis hears of it after.
+    cancel(&alone, &ordered).await;
+    assert_eq!(send(part(1, 3, &told)).await, CompareOutcome::Compared { repaired: 1 });
+    assert_eq!(send(part(5, 6, &[])).await, CompareOutcome::Stale, "not without the one between");
+    assert_eq!(send(part(4, 6, &[])).await, nothing);
+    assert_eq!(send(part(4, 6, &[])).await, CompareOutcome::Stale, "not twice");
+    settle(&alone).await;
+    let holds: Vec<_> =
+        futures_util::future::join_all((1..=6).map(|shopper| alone.reserve(shopper, 1))).await;
+    assert!(holds.iter().any(|hold| hold.units == ordered.units), "the cancelled unit is sold again");
+}
