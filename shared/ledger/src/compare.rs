@@ -1,6 +1,8 @@
 //! Compare: after each failover, what the ledger says of a sale is held against Redis. What a master had acknowledged
 //! and its successor never heard of is found so, at the latest when the ledger has been read.
 
+use std::time::Duration;
+
 use sale::{CompareOutcome, Compared, ComparedPart, Deadline, PartOrder, Sku, Stock};
 
 use crate::takeover::SERIALS_PER_PART;
@@ -8,6 +10,9 @@ use crate::{Ledger, PurchaseError, SaleRecord};
 
 /// Parts of a SKU at once, so that one large sale does not keep the sweep from the others.
 const PARTS_MAX: u32 = 40;
+
+/// With less time than this left, the rest waits for the next step: it is not urgent, and what is must be done.
+const TIME_FOR_OTHERS: Duration = Duration::from_secs(5);
 
 impl Ledger {
     /// Goes on with it where it stopped.
@@ -38,6 +43,9 @@ impl Ledger {
         let top = record.top(sku).unwrap_or(0);
         let (mut first, mut lost) = (first, 0);
         for _ in 0..PARTS_MAX {
+            if deadline.remaining() < TIME_FOR_OTHERS {
+                break;
+            }
             let last = top.min(first.saturating_add(SERIALS_PER_PART - 1));
             let orders = self.orders_of_units(id, sku, first..=last, deadline).await?;
             let orders: Vec<_> = orders.iter().map(PartOrder::from).collect();
