@@ -98,7 +98,7 @@ async fn whatever_somebody_did_to_redis_is_told_unit_by_unit_and_by_the_exit_cod
     let words = spillway_on(&shop.running, &["audit", shop.sale.as_str()]);
     assert_eq!(words.code, Some(1));
     assert!(
-        words.out.contains(&format!("unit {fresh}: in Redis")) && words.out.contains("  NO"),
+        words.out.contains(&format!("unit: unit {fresh} is in Redis")) && words.out.contains("  NO"),
         "{}",
         words.out
     );

@@ -1,6 +1,7 @@
 //! The books of one SKU: what Redis and the ledger say of each unit, and whether the two agree.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use api::UnitRange;
 use jiff::Timestamp;
@@ -35,6 +36,15 @@ pub(crate) struct Difference {
     pub(crate) serial: Option<u32>,
     /// What is wrong, in a sentence.
     pub(crate) what: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.serial {
+            Some(serial) => write!(formatter, "unit {serial} is {}", self.what),
+            None => formatter.write_str(&self.what),
+        }
+    }
 }
 
 /// Units of consecutive serials and one fate.

@@ -28,10 +28,7 @@ pub(crate) fn audit(sale: &SaleId, skus: &[SkuAudit]) -> String {
     }
     let mut lines = vec![format!("{sale}: each unit by what Redis and the ledger say of it\n{table}")];
     for sku in skus {
-        let differences = sku.differences.iter().map(|difference| match difference.serial {
-            Some(serial) => format!("{} {serial}: {}", sku.sku, difference.what),
-            None => format!("{}: {}", sku.sku, difference.what),
-        });
+        let differences = sku.differences.iter().map(|difference| format!("{}: {difference}", sku.sku));
         lines.extend(differences.take(DIFFERENCES_SHOWN));
         let hidden = sku.differences.len().saturating_sub(DIFFERENCES_SHOWN);
         if hidden > 0 {

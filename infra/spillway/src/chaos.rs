@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
 use edge::Cluster;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::SliceRandom;
@@ -31,6 +32,9 @@ use crate::rush::Rush;
 use crate::stack::Stack;
 use crate::stack_options::StackOptions;
 use crate::verdict::shortened;
+
+/// More than this machine could send.
+const RATE_MAX: f64 = 10_000.0;
 
 /// Units for so many of a hundred shoppers: some find the sale sold out.
 const UNITS_PERCENT: u32 = 80;
@@ -98,15 +102,29 @@ pub struct Round {
     pub whole_after_ms: u64,
 }
 
+#[derive(Serialize)]
+struct Report<'a> {
+    seed: u64,
+    rounds: &'a [Round],
+}
+
 impl ChaosArguments {
     /// Runs the command; fails when a promise was broken.
     pub async fn run(self) -> Result<()> {
-        ensure!(self.rate.is_finite() && self.rate > 0.0, "--rate must be more than 0");
+        ensure!(
+            self.rate > 0.0 && self.rate <= RATE_MAX,
+            "--rate must be more than 0 and at most {RATE_MAX}"
+        );
+        // With --json standard output is the report's alone.
+        let say = |line: &str| {
+            if !self.json {
+                say(line);
+            }
+        };
         programs::ensure()?;
         say("building the functions (the first time takes some minutes)");
         build_functions()?;
-        let faults =
-            if self.only.is_empty() { clap::ValueEnum::value_variants().to_vec() } else { self.only };
+        let faults = if self.only.is_empty() { Fault::value_variants().to_vec() } else { self.only.clone() };
         let plan = ChaosPlan {
             faults,
             length: Duration::from_secs(60 * self.minutes),
@@ -116,8 +134,11 @@ impl ChaosArguments {
         };
         say(&format!("seed {}", plan.seed));
         let rounds = plan.run(&checkout().join("target/chaos"), |round| say(&print::round(round))).await?;
-        let printed = if self.json { write_json(&rounds) } else { write_line(print::report(&rounds)) };
-        printed?;
+        if self.json {
+            write_json(&Report { seed: plan.seed, rounds: &rounds })?;
+        } else {
+            write_line(print::report(&rounds))?;
+        }
         let broken: usize = rounds.iter().map(|round| round.broken_promises.len()).sum();
         ensure!(broken == 0, "{broken} promises were broken; --seed {} draws the same again", plan.seed);
         Ok(())
@@ -176,11 +197,7 @@ impl ChaosPlan {
         let (rush, whole_after) = (rush?, whole_after?);
         let mut broken_promises = rush.broken_promises.clone();
         for sku in audit_sale(&Merchant::new(&running)?, &rush.sale).await? {
-            let difference = |difference: crate::audit_books::Difference| match difference.serial {
-                Some(serial) => format!("audit: unit {serial} is {}", difference.what),
-                None => format!("audit: {}", difference.what),
-            };
-            broken_promises.extend(sku.differences.into_iter().map(difference));
+            broken_promises.extend(sku.differences.iter().map(|difference| format!("audit: {difference}")));
         }
         let holds_lost = if fault.keeps_holds() {
             broken_promises.extend(shortened(rush.broken_holds.clone()));
