@@ -5,24 +5,18 @@ use ledger::{CancelOutcome, ConfirmOutcome, Order};
 use sale::{
     CompareOutcome, Compared, ComparedPart, Definition, PartOrder, Progress, ReserveOutcome, Sku, Verdict,
 };
-use sentinel::{Call, Durability, Idempotency, Value};
+use sentinel::Value;
 
 use crate::expiry::wish;
 use crate::shop::units;
-use crate::system::{command, soon};
+use crate::system::{command, command_of_bytes, soon};
 use crate::takeover_parts::Alone;
 
 /// Everything that Redis has.
 struct Memory(Vec<(Vec<u8>, Vec<u8>)>);
 
-async fn run(alone: &Alone, name: &str, args: &[&[u8]]) -> Value {
-    let call =
-        Call { deadline: soon(), idempotency: Idempotency::Idempotent, durability: Durability::Master };
-    alone.redis.command(name, args, call).await.unwrap().value
-}
-
 async fn keys(alone: &Alone) -> Vec<Vec<u8>> {
-    let Value::Array(keys) = run(alone, "KEYS", &[b"*"]).await else { panic!("no list") };
+    let Value::Array(keys) = command_of_bytes(&alone.redis, "KEYS", &[b"*"]).await else { panic!("no list") };
     let bytes = |key| if let Value::Bytes(key) = key { key } else { panic!("no key") };
     keys.into_iter().map(bytes).collect()
 }
@@ -32,7 +26,7 @@ impl Memory {
         let mut memory = Vec::new();
         for key in keys(alone).await {
             // One that ends by itself may have ended.
-            if let Value::Bytes(value) = run(alone, "DUMP", &[&key]).await {
+            if let Value::Bytes(value) = command_of_bytes(&alone.redis, "DUMP", &[&key]).await {
                 memory.push((key, value));
             }
         }
@@ -42,10 +36,10 @@ impl Memory {
     /// Sets Redis back, in a history of its own.
     async fn restore(&self, alone: &Alone) {
         for key in keys(alone).await {
-            run(alone, "DEL", &[&key]).await;
+            command_of_bytes(&alone.redis, "DEL", &[&key]).await;
         }
         for (key, value) in &self.0 {
-            run(alone, "RESTORE", &[key, b"0", value]).await;
+            command_of_bytes(&alone.redis, "RESTORE", &[key, b"0", value]).await;
         }
         let sku = format!("{{{}}}:sku:unit", alone.id);
         command(&alone.redis, "HSET", &[&sku, "compared", "another history:all"]).await;

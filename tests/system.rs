@@ -88,10 +88,15 @@ pub(crate) fn soon() -> Deadline {
 
 /// Runs a Redis command on the master.
 pub(crate) async fn command(client: &Client, name: &str, args: &[&str]) -> Value {
+    let args: Vec<_> = args.iter().map(|arg| arg.as_bytes()).collect();
+    command_of_bytes(client, name, &args).await
+}
+
+/// The same with arguments that are no text.
+pub(crate) async fn command_of_bytes(client: &Client, name: &str, args: &[&[u8]]) -> Value {
     let call =
         Call { deadline: soon(), idempotency: Idempotency::Idempotent, durability: Durability::Master };
-    let args: Vec<_> = args.iter().map(|arg| arg.as_bytes()).collect();
-    client.command(name, &args, call).await.unwrap().value
+    client.command(name, args, call).await.unwrap().value
 }
 
 /// Waits until this gives something, and gives it; fails after [`PATIENCE`].
