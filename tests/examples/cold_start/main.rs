@@ -4,8 +4,8 @@
 //!
 //! `cargo run --release --package tests --example cold_start [-- ROUNDS [FOLDER]]`. Each round starts every
 //! function twice: for `/livez`, which needs nothing, and for its most usual request. Figures are medians.
-//! FOLDER is where functions lie that were built otherwise, `reserve` and `confirm` at least; the hello-world is
-//! always the usual one.
+//! FOLDER is where functions lie that were built otherwise, `reserve` and `confirm` at least; and `hello_world`, if it
+//! was, else it is the usual one.
 //!
 //! The emulator of the ledger has no TLS, which the real one has. So those that use it are started a third time,
 //! with an endpoint over TLS, for `/livez`: what they read for it then happens beside the start.
@@ -72,7 +72,8 @@ async fn main() -> Result<()> {
         .args(["build", "--release", "--quiet", "--package", "tests", "--example", "hello_world"])
         .status()?;
     ensure!(is_built.success(), "hello_world does not build");
-    let hello = release.join("examples/hello_world");
+    let usual = release.join("examples/hello_world");
+    let hello = Some(functions.join("hello_world")).filter(|hello| hello.exists()).unwrap_or(usual);
 
     let data = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/cold-start"));
     let _ = std::fs::remove_dir_all(&data);
