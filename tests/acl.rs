@@ -9,7 +9,7 @@ use std::time::Duration;
 use sentinel::{Call, Durability, Idempotency};
 
 use crate::system::{command, redis, redis_as, shared, soon};
-use crate::tidy::{files, names_of, read};
+use crate::tidy::{SHARED_BY_SCRIPTS, files, names_of, read};
 
 /// What the connection itself sends to a data node.
 const OF_THE_CONNECTION: [&str; 6] = ["EVAL", "EVALSHA", "INFO", "PING", "ROLE", "WAIT"];
@@ -87,11 +87,16 @@ fn without_comments(script: &str) -> String {
 
 /// The commands that each method of `Stock` has the server run: those of its script.
 fn commands_of_methods() -> BTreeMap<String, BTreeSet<String>> {
-    let mut prelude = BTreeMap::new();
-    bodies(&without_comments(&read("shared/sale/src/prelude.lua")), "\nlocal function ", &mut prelude);
+    let mut shared = BTreeMap::new();
+    let mut scripts = files("shared/sale/src", "lua");
+    for stem in SHARED_BY_SCRIPTS {
+        let file = format!("shared/sale/src/{stem}.lua");
+        bodies(&without_comments(&read(&file)), "\nlocal function ", &mut shared);
+        scripts.retain(|script| !script.ends_with(&file));
+    }
     let mut methods = BTreeMap::new();
-    for script in files("shared/sale/src", "lua").into_iter().filter(|path| !path.ends_with("prelude.lua")) {
-        let code = with_what_it_calls(&without_comments(&read(&script)), &prelude);
+    for script in scripts {
+        let code = with_what_it_calls(&without_comments(&read(&script)), &shared);
         let commands: BTreeSet<_> = between(&code, "redis.call('", '\'').map(str::to_owned).collect();
         assert!(commands.contains("HMGET"), "{} does not load its sale", script.display());
         let code = read(script.with_extension("rs"));

@@ -77,7 +77,7 @@ fn a_place_that_lacks_a_route_or_has_one_too_many_or_names_another_function_is_t
                 assert!(!faults(place, &fewer, &routes).is_empty(), "{place}: {left_out} by {other}");
             }
         }
-        let more = [&entries[..], &[Entry::new(Some("GET"), "/sales/{sale}/tickets", None)]].concat();
+        let more = [&entries[..], &[Entry::new(Some("GET"), "/sales/{sale}/wishes", None)]].concat();
         assert_eq!(faults(place, &more, &routes).len(), 1, "{place}");
     }
     for gateway in routes::gateways() {

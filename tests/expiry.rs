@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sale::{
     Definition, FindOutcome, RateLimit, ReservationId, ReservationState, ReserveOutcome, ReserveRequest,
-    Sale, SaleId, Shopper, ShopperId, ShopperKind, Sku, Stock,
+    RoomControls, Sale, SaleId, Seed, Shopper, ShopperId, ShopperKind, Sku, Stock,
 };
 
 use crate::shop::{new_sale_id, units};
@@ -14,12 +14,13 @@ use crate::system::{eventually, shared, soon, stock};
 const SKEW_MS: i64 = 500;
 
 /// A sale that only Redis knows.
-pub(crate) async fn open_in_redis(stock: &Stock, definition: Definition) -> SaleId {
+pub(crate) async fn open_in_redis(stock: &Stock, definition: Definition) -> Sale {
     let id = new_sale_id();
-    let sale = Sale { id: id.clone(), version: 1, epoch: 1, paused: false, closed: false, definition };
+    let room = RoomControls { seed: Some(Seed::from_bytes([7; 32])), ..RoomControls::default() };
+    let sale = Sale { id: id.clone(), version: 1, epoch: 1, paused: false, closed: false, room, definition };
     stock.open(&sale, 1, soon()).await.unwrap();
     stock.change(&sale, soon()).await.unwrap();
-    id
+    sale
 }
 
 /// A wish for one unit by the shopper of this number.
@@ -30,6 +31,7 @@ pub(crate) fn wish(sale: &SaleId, number: u8, quantity: u32) -> ReserveRequest {
         sku: Sku::parse("unit").unwrap(),
         quantity,
         shopper: Shopper { id: ShopperId::from_bytes([number; 16]), kind: ShopperKind::Account },
+        ticket: None,
         rate_limit: RateLimit { quota: 1_000_000, window: Duration::from_secs(10) },
     }
 }
@@ -37,7 +39,7 @@ pub(crate) fn wish(sale: &SaleId, number: u8, quantity: u32) -> ReserveRequest {
 #[tokio::test]
 async fn the_next_reserve_sells_an_expired_unit_exactly_at_its_time() {
     let stock = stock(&shared());
-    let sale = open_in_redis(&stock, Definition { hold_seconds: 10, ..units(1) }).await;
+    let sale = open_in_redis(&stock, Definition { hold_seconds: 10, ..units(1) }).await.id;
     let held = match stock.reserve(&wish(&sale, 1, 1), soon()).await.unwrap().outcome {
         ReserveOutcome::Held(held) => held,
         outcome => panic!("{outcome:?}"),
@@ -65,7 +67,7 @@ async fn the_next_reserve_sells_an_expired_unit_exactly_at_its_time() {
 #[tokio::test]
 async fn a_hold_can_be_confirmed_until_its_expiry_and_is_told_as_expired_from_then_on() {
     let stock = stock(&shared());
-    let sale = open_in_redis(&stock, Definition { hold_seconds: 10, ..units(2) }).await;
+    let sale = open_in_redis(&stock, Definition { hold_seconds: 10, ..units(2) }).await.id;
     let request = wish(&sale, 1, 1);
     let ReserveOutcome::Held(held) = stock.reserve(&request, soon()).await.unwrap().outcome else {
         panic!("the sale has two units")
@@ -91,7 +93,7 @@ async fn a_hold_can_be_confirmed_until_its_expiry_and_is_told_as_expired_from_th
 #[tokio::test]
 async fn the_sweep_frees_what_has_expired_so_that_the_figures_are_true() {
     let stock = stock(&shared());
-    let sale = open_in_redis(&stock, Definition { hold_seconds: 10, ..units(30) }).await;
+    let sale = open_in_redis(&stock, Definition { hold_seconds: 10, ..units(30) }).await.id;
     for number in 0..25 {
         stock.reserve(&wish(&sale, number, 1), soon()).await.unwrap();
     }

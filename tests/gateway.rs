@@ -12,8 +12,14 @@ use crate::system::{empty_folder, eventually, shared};
 use crate::tidy::files;
 
 /// What the files say of the hosts of an example.
-const FUNCTION_PORTS: [(&str, u16); 5] =
-    [("session", 9001), ("page", 9002), ("reserve", 9003), ("confirm", 9004), ("admin", 9005)];
+const FUNCTION_PORTS: [(&str, u16); 6] = [
+    ("session", 9001),
+    ("page", 9002),
+    ("reserve", 9003),
+    ("confirm", 9004),
+    ("admin", 9005),
+    ("queue", 9008),
+];
 
 /// A gateway over the functions of the shared system and, at each of them, a second instance that is not there.
 struct Gateway {

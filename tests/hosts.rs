@@ -21,7 +21,7 @@ use crate::system::{command, eventually, private, redis};
 
 const GATEWAYS: [[u8; 4]; 3] = [[127, 0, 0, 2], [127, 0, 0, 3], [127, 0, 0, 4]];
 const INSTANCES: [[u8; 4]; 2] = [[127, 0, 0, 5], [127, 0, 0, 6]];
-const FUNCTIONS: [&str; 6] = ["session", "page", "reserve", "confirm", "admin", "sweep"];
+const FUNCTIONS: [&str; 7] = ["session", "page", "queue", "reserve", "confirm", "admin", "sweep"];
 
 /// A tenth of a crowd comes to nothing: all units are sold.
 const SHOPPERS: u32 = 330;

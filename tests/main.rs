@@ -45,6 +45,8 @@ mod openapi_problems;
 mod page;
 mod problems;
 mod provider;
+mod queue;
+mod queue_recovery;
 mod race;
 mod repeats;
 mod replaced_host;
@@ -67,7 +69,9 @@ mod terms;
 mod throttle;
 mod tidy;
 mod timeouts;
+mod turns;
 mod vault;
+mod waiting_room;
 mod watch;
 #[cfg(target_os = "linux")]
 mod watchdog;

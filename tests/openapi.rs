@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use edge::PROBLEMS;
 use regex::Regex;
 use reqwest::{Method, RequestBuilder};
-use sale::{Definition, IdempotencyKey, OrderId, ReservationId, SaleId, Sku};
+use sale::{Definition, IdempotencyKey, OrderId, ReservationId, SaleId, Sku, WaitingRoom};
 use serde_json::{Value, json};
 
 use crate::openapi_answers::{Contract, DOCUMENT, checked_in, operation};
@@ -182,6 +182,7 @@ async fn each_operation_is_met_with_each_success_and_with_a_problem_as_the_docum
     merchant_requests(&shop, &mut seen).await;
     shopper_requests(&shop, &mut seen).await;
     public_requests(&shop, &mut seen).await;
+    queue_requests(&mut seen).await;
     // The gateway answers for the document, which is no longer the function's to refuse.
     for operation in OPERATIONS.iter().filter(|operation| operation.id != "getDocument") {
         let path = ["sale", "sku", "id", "file"]
@@ -241,6 +242,20 @@ async fn shopper_requests(shop: &Shop, seen: &mut Seen) {
     seen.send(as_ann(Method::DELETE, shop.path(&format!("/reservations/{other}")))).await;
     let cancel = shop.admin(Method::POST, &format!("/orders/{}/cancel", order.field("id")));
     seen.send(cancel.header("idempotency-key", "cancel")).await;
+}
+
+async fn queue_requests(seen: &mut Seen) {
+    let room = WaitingRoom { lobby_opens_at: None, rate_per_minute: 600, turn_seconds: 60 };
+    let shop = open_sale(Definition { waiting_room: Some(room), ..units(20) }).await;
+    let ann = shop.shopper("ann");
+    let joined = seen.send(shop.join(&ann)).await;
+    let renewed = shop.join(&ann).json(&json!({ "ticket": joined.field("ticket") }));
+    assert_eq!(seen.send(renewed).await.status, 200);
+    assert_eq!(seen.send(shop.wish(&ann, "wish", 1)).await.told(), "403 ticket-missing");
+    seen.send(shop.request(Method::GET, &shop.path("/status"))).await;
+    let queue = format!("/sales/{}/queue", shop.sale);
+    seen.send(shop.admin(Method::GET, &queue)).await;
+    seen.send(shop.admin(Method::PATCH, &queue).json(&json!({ "paused": true }))).await;
 }
 
 async fn public_requests(shop: &Shop, seen: &mut Seen) {

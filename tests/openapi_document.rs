@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use api::{
-    ORDERS_DEFAULT, OrderAnswer, Orders, OrdersQuery, ProblemAnswer, Proof, Quantity, Report,
-    ReservationAnswer, Restocked, SaleAnswer, Sales, Session, Status, Units, UnitsQuery, Wish, Withdrawn,
+    ORDERS_DEFAULT, OrderAnswer, Orders, OrdersQuery, ProblemAnswer, Proof, Quantity, QueueChange,
+    QueueReport, Report, ReservationAnswer, Restocked, SaleAnswer, Sales, Session, Status, TicketAnswer,
+    TicketProof, Units, UnitsQuery, Wish, Withdrawn,
 };
 use edge::{Cluster, PROBLEMS};
 use sale::{Definition, OrderId, ReservationId, SaleId, Sku};
@@ -33,7 +34,7 @@ const HEADERS: [(&str, &str); 7] = [
     ("RateLimit", "What is left of the shopper's quota, as the IETF draft says."),
     ("RateLimit-Policy", "The shopper's quota."),
     ("Retry-After", "Seconds after which it is worth asking again."),
-    ("Set-Cookie", "The guest's cookie."),
+    ("Set-Cookie", "The guest's cookie, or the ticket's."),
 ];
 
 /// The whole document.
@@ -96,6 +97,8 @@ fn schemas() -> (Map<String, Value>, Map<String, Value>) {
     let mut answers = generator(SchemaSettings::draft2020_12().for_serialize());
     add::<Status>(&mut answers);
     add::<Session>(&mut answers);
+    add::<TicketAnswer>(&mut answers);
+    add::<QueueReport>(&mut answers);
     add::<ReservationAnswer>(&mut answers);
     add::<OrderAnswer>(&mut answers);
     add::<Orders>(&mut answers);
@@ -109,6 +112,8 @@ fn schemas() -> (Map<String, Value>, Map<String, Value>) {
     let mut requests = generator(SchemaSettings::draft2020_12().for_deserialize());
     add::<Wish>(&mut requests);
     add::<Proof>(&mut requests);
+    add::<TicketProof>(&mut requests);
+    add::<QueueChange>(&mut requests);
     add::<Quantity>(&mut requests);
     add::<Definition>(&mut requests);
     add::<OrdersQuery>(&mut requests);

@@ -9,6 +9,8 @@ use crate::openapi_operations::Operation;
 pub(crate) fn request(schema: &str) -> Value {
     match schema {
         "Proof" => json!({ "receipt": "eyJhbGciOiJIUzI1NiIsImtpZCI6ImZpcnN0In0.e30.c2lnbmF0dXJl" }),
+        "TicketProof" => json!({ "ticket": "eyJhbGciOiJIUzI1NiIsImtpZCI6ImZpcnN0In0.e30.c2lnbmF0dXJl" }),
+        "QueueChange" => json!({ "rate_per_minute": 1200, "door_closed": true }),
         "Wish" => json!({ "sku": "standard", "quantity": 2 }),
         "Quantity" => json!({ "quantity": 50 }),
         "Definition" => definition(),
@@ -42,9 +44,29 @@ fn plain(schema: &str) -> Value {
         "Status" => json!({
             "sale": "spring-drop", "state": "open", "server_time": "2027-03-01T10:00:02.125Z",
             "opens_at": "2027-03-01T10:00:00Z", "closes_at": "2027-03-01T12:00:00Z",
+            "waiting_room": room(),
             "skus": [{ "sku": "standard", "available": 4821, "sold_out": false, "may_return": true }],
             "poll_after_ms": 1000
         }),
+        "Ticket" => json!({
+            "sale": "spring-drop", "ticket": "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiIsImtpZCI6ImEifQ.e30.c2lnbmF0dXJl",
+            "expires_at": "2027-03-02T10:00:02.125Z", "lot": "c5h66p35cpjmgqbaddm6qrb1ec", "number": 712, "turn": null,
+            "server_time": "2027-03-01T10:00:02.125Z"
+        }),
+        "QueueReport" => {
+            let mut report = room();
+            for (name, value) in [
+                ("sale", json!("spring-drop")),
+                ("paused", json!(false)),
+                ("rate_per_minute_set", json!(600)),
+                ("pace", json!(1.0)),
+                ("turns_used", json!(59)),
+                ("turns_passed", json!(7)),
+            ] {
+                report[name] = value;
+            }
+            report
+        }
         "Session" => json!({ "expires_at": "2027-03-02T09:58:00.5Z" }),
         "Reservation" => json!({
             "id": "c5h66p35cpjmgqbaddm6qrb1ec", "sale": "spring-drop", "sku": "standard", "quantity": 2,
@@ -79,11 +101,21 @@ fn plain(schema: &str) -> Value {
     }
 }
 
+fn room() -> Value {
+    json!({
+        "state": "serving", "lobby_opens_at": "2027-03-01T09:00:00Z", "door_closed": false, "lobby": 11_840,
+        "seed_hash": "4bb06f8e4e3a7715d201d573d0aa423762e55dabd61a2c02278fa56cc6d294e0",
+        "seed": "0707070707070707070707070707070707070707070707070707070707070707", "last_place": 12_560,
+        "serving": 186.25, "serving_limit": 5007.0, "rate_per_minute": 600.0, "turn_seconds": 120.0
+    })
+}
+
 fn definition() -> Value {
     json!({
         "title": "Spring drop", "description": "Five thousand, once.", "currency": "EUR",
         "opens_at": "2027-03-01T10:00:00Z", "closes_at": "2027-03-01T12:00:00Z", "hold_seconds": 300,
         "limit_per_shopper": 2, "shoppers": ["account", "guest"],
+        "waiting_room": { "lobby_opens_at": "2027-03-01T09:00:00Z", "rate_per_minute": 600, "turn_seconds": 120 },
         "skus": [{ "sku": "standard", "title": "Standard", "price_minor": 4990, "stock": 5000 }]
     })
 }

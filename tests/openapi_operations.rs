@@ -72,6 +72,7 @@ const BODY: &[&str] = &["body-too-large", "not-json"];
 const STOCK: &[&str] = &["stock-unavailable", "recovering"];
 const LEDGER: &[&str] = &["ledger-unavailable"];
 const SALE: &[&str] = &["sale-not-found"];
+const TICKET: &[&str] = &["ticket-missing", "not-your-turn", "ticket-expired"];
 const ENDED: &[&str] = &["reservation-expired", "reservation-released", "order-cancelled"];
 
 const fn json(status: u16, description: &'static str, schema: &'static str) -> Success {
@@ -148,6 +149,33 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         ..POST
     },
     Operation {
+        path: "/sales/{sale}/tickets",
+        id: "join",
+        summary: "Take a place in the waiting room, or renew one's ticket and ask whose turn it is",
+        audience: Audience::Shopper,
+        body: Some("TicketProof"),
+        is_body_optional: true,
+        successes: &[
+            with_headers(
+                json(201, "A new place.", "Ticket"),
+                &["RateLimit", "RateLimit-Policy", "Set-Cookie"],
+            ),
+            with_headers(
+                json(200, "The ticket that was sent, renewed: its place stays.", "Ticket"),
+                &["Set-Cookie"],
+            ),
+        ],
+        problems: &[
+            SHOPPER_CHANGES,
+            SALE,
+            &["no-waiting-room", "lobby-not-open", "waiting-room-closed", "ticket-expired"],
+            &["sale-paused", "sale-ended", "sold-out"],
+            BODY,
+            STOCK,
+        ],
+        ..POST
+    },
+    Operation {
         path: "/sales/{sale}/reservations",
         id: "reserve",
         summary: "Hold units; the same key gets the same hold again",
@@ -168,6 +196,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             SHOPPER_CHANGES,
             SALE,
             &["sku-not-found", "sale-not-open", "sale-paused", "sale-ended", "sold-out", "limit-reached"],
+            TICKET,
             ENDED,
             KEY,
             BODY,
@@ -276,6 +305,26 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         id: "closeSale",
         summary: "End a sale for good",
         ..CHANGE
+    },
+    Operation {
+        path: "/admin/sales/{sale}/queue",
+        id: "showQueue",
+        summary: "The waiting room's figures",
+        audience: Audience::Merchant,
+        successes: &[json(200, "The figures.", "QueueReport")],
+        problems: &[MERCHANT, SALE, &["no-waiting-room"], STOCK, LEDGER],
+        ..GET
+    },
+    Operation {
+        method: "patch",
+        path: "/admin/sales/{sale}/queue",
+        id: "changeQueue",
+        summary: "Change how the waiting room serves: rate, turns, pause, door, a step by hand",
+        audience: Audience::Merchant,
+        body: Some("QueueChange"),
+        successes: &[json(200, "The figures after the change; a repeat changes nothing.", "QueueReport")],
+        problems: &[MERCHANT, SALE, &["no-waiting-room", "sale-conflict"], BODY, STOCK, LEDGER],
+        ..GET
     },
     Operation {
         path: "/admin/sales/{sale}/report",

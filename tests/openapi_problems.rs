@@ -10,6 +10,9 @@ const MEMBERS: &[(&str, &[&str])] = &[
     // The gateway refuses what it cannot read, and does not know where the fault is.
     ("invalid-request", &["errors?"]),
     ("sale-not-open", &["opens_at", "server_time", "retry_after_seconds?"]),
+    ("ticket-missing", &["tickets"]),
+    ("not-your-turn", &["place", "ahead", "retry_after_seconds"]),
+    ("lobby-not-open", &["opens_at", "server_time", "retry_after_seconds"]),
     ("sale-paused", &["retry_after_seconds"]),
     ("sold-out", &["may_return"]),
     ("limit-reached", &["limit_per_shopper?", "reservation?"]),
@@ -84,6 +87,12 @@ pub(crate) async fn examples() -> Map<String, Value> {
         Problem::route_not_found(),
         Problem::sale_not_open(Some(opens_at), time),
         Problem::sale_paused(),
+        Problem::ticket_missing(&sale),
+        Problem::not_your_turn(812, 40),
+        Problem::turn_passed(),
+        Problem::no_waiting_room(),
+        Problem::lobby_not_open(opens_at, time),
+        Problem::waiting_room_closed(),
         Problem::sold_out(true),
         Problem::limit_reached(Some(2), &sale, Some(&reservation)),
         Problem::confirm_in_progress(),
@@ -118,7 +127,7 @@ async fn body(problem: Problem) -> Value {
     let bytes = axum::body::to_bytes(problem.into_response().into_body(), 10_000).await.unwrap();
     let mut body: Value = serde_json::from_slice(&bytes).unwrap();
     body["type"] = json!(format!("https://shop.example/problems/{slug}"));
-    let is_drawn = !["quota-exceeded", "sale-not-open"].contains(&slug);
+    let is_drawn = !["quota-exceeded", "sale-not-open", "lobby-not-open"].contains(&slug);
     if is_drawn && body["retry_after_seconds"].is_u64() {
         body["retry_after_seconds"] = json!(1);
     }

@@ -119,7 +119,7 @@ async fn verdicts_in_any_order_and_number_leave_redis_at_what_the_ledger_says() 
         (vec![Cancelled, Ordered { sku: &sku, units: &[1] }], (5, 0, 0)),
         (vec![Abandoned, Abandoned], (5, 0, 0)),
     ] {
-        let sale = crate::expiry::open_in_redis(&stock, units(5)).await;
+        let sale = crate::expiry::open_in_redis(&stock, units(5)).await.id;
         let wish = crate::expiry::wish(&sale, 1, 1);
         stock.reserve(&wish, soon()).await.unwrap();
         stock.begin(&sale, &wish.id, &wish.shopper.id, None, ledger::CONFIRM_DEADLINE, soon()).await.unwrap();
@@ -137,7 +137,7 @@ async fn verdicts_in_any_order_and_number_leave_redis_at_what_the_ledger_says() 
 async fn a_confirm_that_can_still_be_repeated_is_looked_at_once_and_abandoned_only_after_its_hold() {
     let stock = stock(&shared());
     let terms = sale::Definition { hold_seconds: 10, ..units(5) };
-    let sale = crate::expiry::open_in_redis(&stock, terms).await;
+    let sale = crate::expiry::open_in_redis(&stock, terms).await.id;
     let wish = crate::expiry::wish(&sale, 1, 1);
     stock.reserve(&wish, soon()).await.unwrap();
     stock.begin(&sale, &wish.id, &wish.shopper.id, None, std::time::Duration::ZERO, soon()).await.unwrap();

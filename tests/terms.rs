@@ -17,6 +17,7 @@ pub(crate) fn units(stock: u32) -> Definition {
         hold_seconds: 600,
         limit_per_shopper: 10,
         shoppers: vec![ShopperKind::Account, ShopperKind::Guest],
+        waiting_room: None,
         skus: vec![SkuDefinition {
             sku: Sku::parse("unit").unwrap(),
             title: "Unit".to_owned(),

@@ -122,6 +122,7 @@ fn dependencies_point_one_way() {
         ("edge", &["api", "fetch", "sale", "sentinel"]),
         ("session", &without),
         ("page", &without),
+        ("queue", &without),
         ("reserve", &without),
         ("confirm", &with_ledger),
         ("admin", &with_ledger),
@@ -153,6 +154,9 @@ fn words(text: &str, quote: char) -> BTreeSet<String> {
     text.split(quote).skip(1).step_by(2).filter(is_word).map(str::to_owned).collect()
 }
 
+/// Files of which scripts are put together, and which name keys.
+pub(crate) const SHARED_BY_SCRIPTS: [&str; 2] = ["prelude", "queue"];
+
 /// What a script can answer: the words that begin an answer.
 fn answered(script: &str) -> BTreeSet<String> {
     let heads = [
@@ -181,7 +185,7 @@ fn every_word_that_a_script_answers_is_an_outcome_and_the_other_way_round() {
     let prelude = ["SALE_NOT_FOUND".to_owned()];
     for path in files("shared/sale/src", "lua") {
         let stem = path.file_stem().unwrap().to_str().unwrap();
-        if stem == "prelude" {
+        if SHARED_BY_SCRIPTS.contains(&stem) {
             continue;
         }
         let script = read(&path);
@@ -202,12 +206,25 @@ fn every_word_that_a_script_answers_is_an_outcome_and_the_other_way_round() {
 }
 
 #[test]
-fn redis_keys_are_named_in_the_prelude_and_nowhere_else() {
+fn redis_keys_are_named_in_what_scripts_share_and_nowhere_else() {
     for path in sources().into_iter().chain(files("shared/sale/src", "lua")) {
-        let is_exempt = path.ends_with("prelude.lua") || path.starts_with("tests");
+        let is_shared = |stem: &&str| path.ends_with(format!("{stem}.lua"));
+        let is_exempt = SHARED_BY_SCRIPTS.iter().any(is_shared) || path.starts_with("tests");
         let text = read(&path);
-        for key in ["':sku", "':returned", "':withdrawn", "':sold", "':holds", "':r:", "':p:", "':b:", "':un"]
-        {
+        for key in [
+            "':sku",
+            "':returned",
+            "':withdrawn",
+            "':sold",
+            "':holds",
+            "':r:",
+            "':p:",
+            "':b:",
+            "':un",
+            "':queue",
+            "':lobby",
+            "':t:",
+        ] {
             assert!(is_exempt || !text.contains(key), "{} names the key {key}", path.display());
         }
     }

@@ -10,12 +10,12 @@ use axum::response::{IntoResponse, Response};
 use edge::{FieldFault, Json, Problem, SalePath, Within};
 use jiff::Timestamp;
 use ledger::{CreateOutcome, SaleRecord, StoreOutcome};
-use sale::{Deadline, Definition, Sale, SaleId};
+use sale::{Deadline, Definition, RoomControls, Sale, SaleId, Seed};
 
 use crate::{App, problem};
 
 fn answer(record: SaleRecord) -> SaleAnswer {
-    let Sale { id, version, epoch, paused, closed, definition } = record.sale;
+    let Sale { id, version, epoch, paused, closed, room: _, definition } = record.sale;
     SaleAnswer { sale: id, version, epoch, paused, closed, definition }
 }
 
@@ -53,7 +53,10 @@ pub(crate) async fn define(
         redefine(&app, record, definition, deadline).await?;
         StatusCode::OK
     } else {
-        let sale = Sale { id: id.clone(), version: 1, epoch: 0, paused: false, closed: false, definition };
+        let room = RoomControls::default();
+        let mut sale =
+            Sale { id: id.clone(), version: 1, epoch: 0, paused: false, closed: false, room, definition };
+        add_seed(&mut sale)?;
         let record = SaleRecord::new(sale);
         match app.ledger.create_sale(&record, deadline).await.map_err(problem)? {
             CreateOutcome::Created => StatusCode::CREATED,
@@ -93,7 +96,18 @@ async fn redefine(
         record.serials.insert(sku.sku.clone(), sku.stock);
     }
     record.sale.definition = definition;
+    add_seed(&mut record.sale)?;
     store(app, record, deadline).await
+}
+
+/// The secret of the draw is made once, and nobody chooses it.
+fn add_seed(sale: &mut Sale) -> Result<(), Problem> {
+    if sale.definition.waiting_room.is_some() && sale.room.seed.is_none() {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|error| Problem::internal().caused_by(&error))?;
+        sale.room.seed = Some(Seed::from_bytes(seed));
+    }
+    Ok(())
 }
 
 pub(crate) async fn open(app: State<Arc<App>>, sale: SalePath, within: Within) -> Result<Response, Problem> {
@@ -136,7 +150,7 @@ async fn change(
     load(&app, &id, deadline).await
 }
 
-async fn store(app: &App, mut record: SaleRecord, deadline: Deadline) -> Result<(), Problem> {
+pub(crate) async fn store(app: &App, mut record: SaleRecord, deadline: Deadline) -> Result<(), Problem> {
     record.sale.version += 1;
     match app.ledger.store_sale(&record, deadline).await.map_err(problem)? {
         StoreOutcome::Stored => Ok(()),

@@ -6,7 +6,7 @@ mod document;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use api::{SkuStatus, Status};
+use api::{SkuStatus, Status, WaitingRoomStatus};
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, State};
@@ -68,6 +68,7 @@ async fn status(
         server_time: view.now,
         opens_at: view.opens_at,
         closes_at: view.closes_at,
+        waiting_room: view.waiting_room.map(WaitingRoomStatus::from),
         skus: view.skus.into_iter().map(SkuStatus::from).collect(),
         poll_after_ms: POLL_AFTER_MS,
     };

@@ -14,8 +14,8 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
 use edge::{
-    Json, Problem, RateLimitHeaders, Receipts, RequestKey, ReservationPath, SalePath, Shoppers, Within,
-    invalid_fields,
+    Json, Problem, RateLimitHeaders, Receipts, RequestKey, ReservationPath, SalePath, Shoppers, Tickets,
+    Within, invalid_fields,
 };
 use sale::{
     FindOutcome, RateLimit, ReleaseOutcome, ReservationState, ReserveAnswer, ReserveOutcome, ReserveRequest,
@@ -28,6 +28,7 @@ struct App {
     stock: Stock,
     shoppers: Shoppers,
     receipts: Receipts,
+    tickets: Tickets,
     rate_limit: RateLimit,
 }
 
@@ -35,8 +36,14 @@ struct App {
 async fn main() -> ExitCode {
     edge::serve("reserve", |settings| {
         let (stock, shoppers, receipts) = (settings.stock(), settings.shoppers(), settings.receipts());
-        let rate_limit = settings.rate_limit();
-        let app = App { stock: stock?, shoppers: shoppers?, receipts: receipts?, rate_limit: rate_limit? };
+        let (tickets, rate_limit) = (settings.tickets(), settings.rate_limit());
+        let app = App {
+            stock: stock?,
+            shoppers: shoppers?,
+            receipts: receipts?,
+            tickets: tickets?,
+            rate_limit: rate_limit?,
+        };
         let routes = Router::new()
             .route("/sales/{sale}/reservations", post(reserve))
             .route("/sales/{sale}/reservations/{id}", get(find).delete(release));
@@ -58,9 +65,10 @@ async fn reserve(
         return Err(invalid_fields("/quantity", "must be 1 to 10"));
     }
     let id = app.shoppers.reservation(&sale, &shopper, &key);
-    let Wish { sku, quantity } = wish;
-    let request =
-        ReserveRequest { id, sale: sale.clone(), sku, quantity, shopper, rate_limit: app.rate_limit };
+    let ticket = app.tickets.find(wish.ticket.as_deref(), &headers, &sale, &shopper.id)?;
+    let Wish { sku, quantity, .. } = wish;
+    let rate_limit = app.rate_limit;
+    let request = ReserveRequest { id, sale: sale.clone(), sku, quantity, shopper, ticket, rate_limit };
     let ReserveAnswer { outcome, quota, now } = app.stock.reserve(&request, deadline).await?;
     let limits = RateLimitHeaders::new(app.rate_limit, quota);
     let answered = match outcome {
@@ -75,12 +83,14 @@ async fn reserve(
         },
         ReserveOutcome::KeyReused => Err(Problem::idempotency_key_reused()),
         ReserveOutcome::Throttled { retry_after } => Err(Problem::quota_exceeded(retry_after)),
-        ReserveOutcome::KindRefused => Err(Problem::unauthenticated(
-            "This sale does not take this kind of shopper; sign in the other way.",
-        )),
+        ReserveOutcome::KindRefused => Err(Problem::kind_refused()),
         ReserveOutcome::NotOpen(opens_at) => Err(Problem::sale_not_open(opens_at, now)),
         ReserveOutcome::Paused => Err(Problem::sale_paused()),
         ReserveOutcome::Ended => Err(Problem::sale_ended()),
+        ReserveOutcome::TicketMissing => Err(Problem::ticket_missing(&sale)),
+        ReserveOutcome::NotYourTurn { place, ahead } => Err(Problem::not_your_turn(place, ahead)),
+        ReserveOutcome::TurnPassed => Err(Problem::turn_passed()),
+        ReserveOutcome::TicketUsed => Err(Problem::ticket_used()),
         ReserveOutcome::LimitReached { limit, reservation } => {
             Err(Problem::limit_reached(Some(limit), &sale, reservation.as_ref()))
         }
@@ -88,15 +98,7 @@ async fn reserve(
         ReserveOutcome::SaleNotFound => Err(Problem::sale_not_found()),
         ReserveOutcome::SkuNotFound => Err(Problem::sku_not_found()),
     };
-    match answered {
-        Ok(mut response) => {
-            response.headers_mut().extend(limits.pairs());
-            Ok(response)
-        }
-        Err(problem) => {
-            Err(limits.pairs().fold(problem, |problem, (name, value)| problem.with_header(name, value)))
-        }
-    }
+    limits.attach(answered)
 }
 
 async fn find(

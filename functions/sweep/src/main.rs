@@ -7,7 +7,6 @@ mod step;
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use edge::Shift;
@@ -23,8 +22,7 @@ async fn main() -> ExitCode {
     let ledger = Ledger::from_environment();
     Box::pin(edge::serve_schedule("sweep", SHIFT, move |settings| {
         let (stock, table) = (settings.stock(), settings.ledger_table());
-        let sweep =
-            Arc::new(Sweep { stock: stock?, ledger: ledger.with_table(table?), steps: AtomicUsize::new(0) });
+        let sweep = Arc::new(Sweep::new(stock?, ledger.with_table(table?)));
         Some(move || step(sweep.clone()))
     }))
     .await

@@ -1,11 +1,11 @@
 //! One step of the sweep over every sale that may still have something to settle.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use ledger::{ChangeRecordOutcome, Ledger, PurchaseError, SaleRecord};
-use sale::{Causes, ChangeId, Deadline, Due, SaleId, Stock};
+use sale::{Causes, ChangeId, Deadline, Due, Load, SaleId, Stock};
 
 /// One step ends by then; the next goes on where it stopped.
 const STEP_DEADLINE: Duration = Duration::from_secs(10);
@@ -16,6 +16,10 @@ const SETTLED_MAX: u32 = 100;
 const FREED_PER_SCRIPT: u32 = 200;
 const SCRIPTS_MAX: u32 = 50;
 
+/// What a write takes that Redis and a replica, or the ledger, keep up with. Beyond it fewer shoppers are let in.
+const STOCK_SLOW: Duration = Duration::from_millis(50);
+const LEDGER_SLOW: Duration = Duration::from_millis(250);
+
 /// Sales that are over are looked at once in so many steps: Redis may have lost them, too.
 const STEPS_BETWEEN_ALL: usize = 30;
 
@@ -23,9 +27,12 @@ const STEPS_BETWEEN_ALL: usize = 30;
 const SWEPT_AFTER_END: SignedDuration = SignedDuration::from_hours(48);
 
 pub(crate) struct Sweep {
-    pub(crate) stock: Stock,
-    pub(crate) ledger: Ledger,
-    pub(crate) steps: AtomicUsize,
+    stock: Stock,
+    ledger: Ledger,
+    steps: AtomicUsize,
+    /// Whether Redis or the ledger was slow, or failed, in the last step and in this one.
+    was_slow: AtomicBool,
+    is_slow: AtomicBool,
 }
 
 /// How much of a sale a step has done.
@@ -37,13 +44,21 @@ enum Swept {
 }
 
 impl Sweep {
+    pub(crate) fn new(stock: Stock, ledger: Ledger) -> Self {
+        let (steps, was_slow, is_slow) =
+            (AtomicUsize::new(0), AtomicBool::new(false), AtomicBool::new(false));
+        Self { stock, ledger, steps, was_slow, is_slow }
+    }
+
     /// One step, and a line about it: an alarm goes off where sales stay unswept, or no line comes. A sale that
     /// fails does not keep the others from theirs.
     pub(crate) async fn step(&self) {
         let deadline = Deadline::after(STEP_DEADLINE);
+        self.was_slow.store(self.is_slow.swap(false, Ordering::Relaxed), Ordering::Relaxed);
         let mut sales = match self.ledger.sales(deadline).await {
             Ok(sales) => sales,
             Err(error) => {
+                self.is_slow.store(true, Ordering::Relaxed);
                 tracing::warn!(error = %Causes(&error), "the sweep cannot list the sales");
                 // However many there are: at least one that nobody has looked at.
                 tracing::info!(function = "sweep", unswept = 1, "step");
@@ -70,6 +85,7 @@ impl Sweep {
                 Ok(Swept::InPart) => unswept += 1,
                 Err(error) => {
                     unswept += 1;
+                    self.is_slow.store(true, Ordering::Relaxed);
                     tracing::warn!(sale = %record.sale.id, error = %Causes(&error), "the sweep could not finish a sale");
                 }
             }
@@ -79,6 +95,7 @@ impl Sweep {
 
     async fn sweep(&self, sale: &SaleId, deadline: Deadline) -> Result<Swept, PurchaseError> {
         self.bring_up(sale, deadline).await?;
+        self.tick(sale, deadline).await?;
         self.record_withdrawals(sale, deadline).await?;
         let due = self.stock.due(sale, SETTLED_MAX, deadline).await?;
         for Due { id, may_abandon } in &due {
@@ -93,6 +110,21 @@ impl Sweep {
             tracing::info!(%sale, settled = due.len(), freed, "swept");
         }
         Ok(swept)
+    }
+
+    /// Moves the waiting room on, at a pace that Redis and the ledger keep up with, and keeps its record.
+    async fn tick(&self, sale: &SaleId, deadline: Deadline) -> Result<(), PurchaseError> {
+        let load = if self.was_slow.load(Ordering::Relaxed) { Load::TooMuch } else { Load::Normal };
+        let begun = Instant::now();
+        let Some(record) = self.stock.tick(sale, load, deadline).await? else { return Ok(()) };
+        let ticked = Instant::now();
+        self.ledger.keep_queue_record(sale, &record, deadline).await?;
+        let (stock, ledger) = (ticked - begun, ticked.elapsed());
+        if stock > STOCK_SLOW || ledger > LEDGER_SLOW {
+            self.is_slow.store(true, Ordering::Relaxed);
+            tracing::warn!(%sale, stock_ms = stock.as_millis(), ledger_ms = ledger.as_millis(), "shoppers are let in more slowly");
+        }
+        Ok(())
     }
 
     /// Brings Redis to where the ledger is, all of a sale that it has lost included.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 /// The functions that run here, each a binary of its own.
-pub(crate) const FUNCTIONS: [&str; 7] =
-    ["session", "page", "reserve", "confirm", "admin", "sweep", "monitor"];
+pub(crate) const FUNCTIONS: [&str; 8] =
+    ["session", "page", "queue", "reserve", "confirm", "admin", "sweep", "monitor"];
 
 /// The function that runs on AWS only: nobody but AWS Secrets Manager calls it.
 pub(crate) const AWS_FUNCTION: &str = "rotate";

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use spillway::{
-    AuditArguments, ChaosArguments, CheckDeployArguments, ClusterArguments, FailoverArguments, KeysArguments,
-    RushArguments, SaleArguments, TestArguments, UpArguments,
+    AuditArguments, ChaosArguments, CheckDeployArguments, ClusterArguments, DrawArguments, FailoverArguments,
+    KeysArguments, QueueArguments, RushArguments, SaleArguments, TestArguments, UpArguments,
 };
 
 /// Sell a limited stock to a crowd: the operator's and the developer's command.
@@ -23,6 +23,8 @@ enum Command {
     Down,
     /// What a merchant does with sales, stock and orders.
     Sale(SaleArguments),
+    Queue(QueueArguments),
+    Draw(DrawArguments),
     Audit(AuditArguments),
     Rush(RushArguments),
     Chaos(ChaosArguments),
@@ -39,6 +41,8 @@ async fn main() -> ExitCode {
         Command::Up(arguments) => arguments.run().await,
         Command::Down => spillway::down().await,
         Command::Sale(arguments) => arguments.run().await,
+        Command::Queue(arguments) => arguments.run().await,
+        Command::Draw(arguments) => arguments.run().await,
         Command::Audit(arguments) => arguments.run().await,
         Command::Rush(arguments) => arguments.run().await,
         Command::Chaos(arguments) => arguments.run().await,

@@ -19,15 +19,31 @@ const NOT_DATA: [&str; 6] = [
     "lua.caches",
 ];
 
-/// Bytes that keys and values take, with everything that Redis keeps about them.
-pub(crate) async fn data_bytes(running: &Running) -> Result<u64> {
+/// Bytes that these keys take, with what is stored under them.
+pub(crate) async fn key_bytes(running: &Running, keys: &[String]) -> Result<u64> {
     let client = Client::new(running.connection(OPERATOR)?)?;
-    let call = Call {
+    let mut bytes = 0;
+    for key in keys {
+        let arguments: [&[u8]; 4] = [b"USAGE", key.as_bytes(), b"SAMPLES", b"0"];
+        if let Value::Int(used) = client.command("MEMORY", &arguments, call()).await?.value {
+            bytes += u64::try_from(used)?;
+        }
+    }
+    Ok(bytes)
+}
+
+fn call() -> Call {
+    Call {
         deadline: Deadline::after(TIMEOUT),
         idempotency: Idempotency::ReadOnly,
         durability: Durability::Master,
-    };
-    let Value::Array(stats) = client.command("MEMORY", &[b"STATS"], call).await?.value else {
+    }
+}
+
+/// Bytes that keys and values take, with everything that Redis keeps about them.
+pub(crate) async fn data_bytes(running: &Running) -> Result<u64> {
+    let client = Client::new(running.connection(OPERATOR)?)?;
+    let Value::Array(stats) = client.command("MEMORY", &[b"STATS"], call()).await?.value else {
         anyhow::bail!("MEMORY STATS answers no list");
     };
     let field = |name: &str| {

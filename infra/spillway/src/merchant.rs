@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use api::{OrderAnswer, Orders, Report, Restocked, SaleAnswer, Sales, Units, Withdrawn};
+use api::{
+    OrderAnswer, Orders, QueueChange, QueueReport, Report, Restocked, SaleAnswer, Sales, Units, Withdrawn,
+};
 use reqwest::{Method, RequestBuilder};
 use sale::{Definition, IdempotencyKey, OrderId, SaleId, Sku};
 use serde::Serialize;
@@ -62,6 +64,16 @@ impl Merchant {
     /// A sale's figures.
     pub async fn report(&self, sale: &SaleId) -> Result<Report> {
         self.ask(|| self.request(Method::GET, &format!("sales/{sale}/report"))).await
+    }
+
+    /// A waiting room's figures.
+    pub async fn queue(&self, sale: &SaleId) -> Result<QueueReport> {
+        self.ask(|| self.request(Method::GET, &format!("sales/{sale}/queue"))).await
+    }
+
+    /// Changes how a waiting room serves.
+    pub async fn change_queue(&self, sale: &SaleId, change: &QueueChange) -> Result<QueueReport> {
+        self.ask(|| self.request(Method::PATCH, &format!("sales/{sale}/queue")).json(change)).await
     }
 
     /// One page of a sale's orders; the first without a cursor.

@@ -7,21 +7,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use api::{OrderAnswer, Report};
+use api::{OrderAnswer, QueueReport, Report};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::{SignedDuration, Timestamp};
-use sale::{Definition, SaleId, ShopperKind, Sku, SkuDefinition};
+use sale::{Definition, SaleId, ShopperKind, Sku, SkuDefinition, WaitingRoom};
 
 use crate::arrivals::{Plan, Spacing};
 use crate::crowd::{make_shoppers, send};
-use crate::memory::data_bytes;
+use crate::memory::{data_bytes, key_bytes};
 use crate::merchant::Merchant;
 use crate::output::{write_json, write_line};
 use crate::running::{Running, RunningArguments};
 use crate::rush_print::{self as print, Figures};
 use crate::tally::{Class, Counts, Tally};
+use crate::turnstile::Turnstile;
 use crate::verdict::{Evidence, shortened};
-use crate::visit::Market;
+use crate::visit::{Market, Visit};
 
 /// Holds outlast the longest rush, so that no expiry hides what became of one.
 const HOLD_SECONDS: u32 = 3_600;
@@ -34,7 +35,9 @@ const SETTLE_PAUSE: Duration = Duration::from_secs(1);
 const PROGRESS_PAUSE: Duration = Duration::from_millis(200);
 
 const SKU: &str = "unit";
-const WISH: &str = r#"{"sku":"unit","quantity":1}"#;
+
+/// Whoever is called comes at once; a turn that nobody uses passes soon.
+const TURN_SECONDS: u32 = 10;
 
 /// Send a crowd to the running system and check every promise.
 #[derive(Debug, Clone, clap::Args)]
@@ -50,6 +53,12 @@ pub struct RushArguments {
     /// Units on sale.
     #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     stock: u32,
+    /// Have the crowd take tickets and wait for their turn.
+    #[arg(long)]
+    queue: bool,
+    /// With --queue: places served a second.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=16_000))]
+    serve: u32,
     /// How arrivals are spread over time.
     #[arg(long, value_enum, default_value_t = Spacing::Poisson)]
     spacing: Spacing,
@@ -84,10 +93,30 @@ pub struct Rush {
     pub(crate) report: Report,
     /// Memory of the master's data before and after, in bytes.
     pub(crate) memory: (u64, u64),
+    /// The waiting room, if there was one.
+    pub(crate) queue: Option<Queue>,
     /// Broken promises but those of holds.
     pub(crate) broken_promises: Vec<String>,
     /// Acknowledged holds that were not kept.
     pub(crate) broken_holds: Vec<String>,
+}
+
+/// What is on sale, and how the crowd is let in.
+struct Terms {
+    stock: u32,
+    serving_per_second: Option<u32>,
+}
+
+/// A waiting room after a rush.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    pub(crate) report: QueueReport,
+    /// What it takes in Redis.
+    pub(crate) bytes: u64,
+    /// How often the status was asked for.
+    pub(crate) polls: u64,
+    /// By how many places somebody was before or behind their place at most when units were held.
+    pub(crate) displacement: usize,
 }
 
 impl RushArguments {
@@ -101,7 +130,9 @@ impl RushArguments {
              a hundred waiting requests"
         );
         let bar = progress_bar(plan.shoppers);
-        let rush = Rush::run(&running, plan, self.stock, |arrived, words| {
+        let terms = Terms { stock: self.stock, serving_per_second: self.queue.then_some(self.serve) };
+        let gateways = std::slice::from_ref(&running.url);
+        let rush = Rush::run_with(&running, gateways, plan, terms, |arrived, words| {
             bar.set_position(arrived);
             bar.set_message(words);
         });
@@ -160,23 +191,40 @@ impl Rush {
         stock: u32,
         progress: impl Fn(u64, String),
     ) -> Result<Self> {
+        let terms = Terms { stock, serving_per_second: None };
+        Self::run_with(running, gateways, plan, terms, progress).await
+    }
+
+    async fn run_with(
+        running: &Running,
+        gateways: &[String],
+        plan: Plan,
+        terms: Terms,
+        progress: impl Fn(u64, String),
+    ) -> Result<Self> {
         ensure!(!gateways.is_empty(), "a crowd needs a gateway");
+        let stock = terms.stock;
         let merchant = Merchant::new(running)?;
         let sale = SaleId::parse(&format!("rush-{:016x}", rand::random::<u64>()))?;
-        merchant.define(&sale, &definition(stock)?).await.context("the sale of the rush cannot be made")?;
+        merchant.define(&sale, &definition(&terms)?).await.context("the sale of the rush cannot be made")?;
         let memory_before = data_bytes(running).await?;
         let shoppers = make_shoppers(plan.shoppers, sale.as_str(), &running.shopper_secret)?;
+        let turnstile =
+            Turnstile::new(running.http_client()?, format!("{}/sales/{sale}/status", running.url));
         let market = Arc::new(Market {
             http: running.http_client()?,
-            urls: gateways.iter().map(|url| format!("{url}/sales/{sale}/reservations")).collect(),
-            wish: WISH,
+            urls: gateways.iter().map(|url| format!("{url}/sales/{sale}")).collect(),
+            sku: SKU,
+            turnstile: terms.serving_per_second.is_some().then_some(turnstile),
             tally: Tally::default(),
         });
         let visits = {
             let mut crowd = std::pin::pin!(send(market.clone(), plan.draw(), shoppers));
+            let mut calls = std::pin::pin!(call(market.turnstile.as_ref()));
             loop {
                 tokio::select! {
                     visits = &mut crowd => break visits,
+                    () = &mut calls => {}
                     () = tokio::time::sleep(PROGRESS_PAUSE) => {
                         let counts = market.tally.counts();
                         progress(counts.arrived + counts.dropped, print::progress(&counts));
@@ -187,6 +235,15 @@ impl Rush {
         let report = settled(&merchant, &sale).await?;
         let memory = (memory_before, data_bytes(running).await?);
         let orders = all_orders(&merchant, &sale).await?;
+        let queue = match &market.turnstile {
+            Some(turnstile) => Some(Queue {
+                report: merchant.queue(&sale).await?,
+                bytes: key_bytes(running, &["queue", "lobby"].map(|key| format!("{{{sale}}}:{key}"))).await?,
+                polls: turnstile.polls(),
+                displacement: displacement(&visits),
+            }),
+            None => None,
+        };
         merchant.change(&sale, "close").await.context("the sale of the rush cannot be closed")?;
         let evidence = Evidence {
             visits: &visits,
@@ -197,7 +254,7 @@ impl Rush {
         };
         let (broken_promises, broken_holds) = (evidence.broken_promises(), evidence.broken_holds());
         let counts = market.tally.counts();
-        Ok(Self { sale, plan, stock, counts, orders, report, memory, broken_promises, broken_holds })
+        Ok(Self { sale, plan, stock, counts, orders, report, memory, queue, broken_promises, broken_holds })
     }
 
     /// Every promise that was broken, in words.
@@ -226,7 +283,7 @@ impl Rush {
     }
 }
 
-fn definition(stock: u32) -> Result<Definition> {
+fn definition(terms: &Terms) -> Result<Definition> {
     let now = Timestamp::now();
     Ok(Definition {
         title: "A rush".to_owned(),
@@ -237,13 +294,38 @@ fn definition(stock: u32) -> Result<Definition> {
         hold_seconds: HOLD_SECONDS,
         limit_per_shopper: LIMIT_PER_SHOPPER,
         shoppers: vec![ShopperKind::Account],
+        waiting_room: terms.serving_per_second.map(|places| WaitingRoom {
+            lobby_opens_at: None,
+            rate_per_minute: places * 60,
+            turn_seconds: TURN_SECONDS,
+        }),
         skus: vec![SkuDefinition {
             sku: Sku::parse(SKU)?,
             title: "Unit".to_owned(),
             price_minor: 1_000,
-            stock,
+            stock: terms.stock,
         }],
     })
+}
+
+/// Calls shoppers whose turn it is, for ever; without a waiting room nobody.
+async fn call(turnstile: Option<&Turnstile>) {
+    match turnstile {
+        Some(turnstile) => turnstile.run().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Units are given in the order of their serials: by how many places that order differs from the one of the tickets.
+fn displacement(visits: &[Visit]) -> usize {
+    let mut held: Vec<_> = visits
+        .iter()
+        .filter_map(|visit| Some((visit.place?, *visit.holds.first()?.units.first()?)))
+        .collect();
+    held.sort_unstable_by_key(|(place, _)| *place);
+    let mut by_unit: Vec<_> = held.iter().enumerate().map(|(rank, (_, unit))| (*unit, rank)).collect();
+    by_unit.sort_unstable();
+    by_unit.iter().enumerate().map(|(order, (_, rank))| order.abs_diff(*rank)).max().unwrap_or(0)
 }
 
 /// The figures once no confirm waits to be finished, or after all patience.

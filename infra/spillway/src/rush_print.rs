@@ -28,7 +28,20 @@ pub(crate) struct Figures<'a> {
     available: u64,
     /// What one reservation takes in Redis: a hold, or the record of an order.
     redis_bytes_per_reservation: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue: Option<QueueFigures>,
     broken_promises: Vec<String>,
+}
+
+/// The waiting room.
+#[derive(Debug, Serialize)]
+struct QueueFigures {
+    places: u64,
+    turns_used: u64,
+    turns_passed: u64,
+    redis_bytes: u64,
+    status_requests: u64,
+    displacement_max: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -71,8 +84,32 @@ impl<'a> Figures<'a> {
             held: sum(|sku| sku.held),
             available: sum(|sku| sku.available),
             redis_bytes_per_reservation: bytes_per_reservation(rush),
+            queue: rush.queue.as_ref().map(|queue| QueueFigures {
+                places: queue.report.room.last_place,
+                turns_used: queue.report.turns_used,
+                turns_passed: queue.report.turns_passed,
+                redis_bytes: queue.bytes,
+                status_requests: queue.polls,
+                displacement_max: queue.displacement,
+            }),
             broken_promises: rush.broken_promises(),
         }
+    }
+}
+
+impl QueueFigures {
+    fn words(&self) -> String {
+        format!(
+            "  waiting room: {} places given, {} turns used, {} passed; it takes {} bytes of Redis\n  \
+             one who asked for all has asked for the status {} times; units were held in the order of tickets, \
+             each within {} places of its own\n",
+            grouped(self.places),
+            grouped(self.turns_used),
+            grouped(self.turns_passed),
+            grouped(self.redis_bytes),
+            grouped(self.status_requests),
+            self.displacement_max,
+        )
     }
 }
 
@@ -118,8 +155,12 @@ pub(crate) fn progress(counts: &Counts) -> String {
     let of = |step, class| grouped(counts.answers_of(step, class));
     let failures =
         counts.answers_of(Step::Reserve, Class::Failure) + counts.answers_of(Step::Confirm, Class::Failure);
+    let tickets = match counts.answers_of(Step::Ticket, Class::Success) {
+        0 => String::new(),
+        tickets => format!("{} tickets, ", grouped(tickets)),
+    };
     format!(
-        "{} held, {} refused, {} ordered, {} failures, {} dropped",
+        "{tickets}{} held, {} refused, {} ordered, {} failures, {} dropped",
         of(Step::Reserve, Class::Success),
         of(Step::Reserve, Class::Refusal),
         of(Step::Confirm, Class::Success),
@@ -154,7 +195,7 @@ pub(crate) fn figures(rush: &Rush) -> String {
         text,
         "{answers}\n{latencies}\n  {:.0} reserves a second, {:.0} confirms a second, {} arrivals dropped\n  \
          ledger: {} orders; Redis: {} sold, {} held, {} available of {}\n  \
-         Redis keeps {} bytes per reservation\n\n",
+         Redis keeps {} bytes per reservation\n{}\n",
         figures.reserves_per_second,
         figures.confirms_per_second,
         grouped(figures.dropped),
@@ -164,6 +205,7 @@ pub(crate) fn figures(rush: &Rush) -> String {
         grouped(figures.available),
         grouped(u64::from(rush.stock)),
         figures.redis_bytes_per_reservation,
+        figures.queue.as_ref().map(QueueFigures::words).unwrap_or_default(),
     );
     if figures.broken_promises.is_empty() {
         text.push_str(

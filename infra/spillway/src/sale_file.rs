@@ -7,11 +7,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
-use sale::{Definition, SaleId, ShopperKind, Sku, SkuDefinition};
+use sale::{Definition, SaleId, ShopperKind, Sku, SkuDefinition, WaitingRoom};
 use toml::de::{DeTable, DeValue};
 
 use crate::sale_file_faults::{Findings, SaleFileFaults};
-use crate::sale_file_fields::{Fields, instant, list, name, number, shopper_kind, text};
+use crate::sale_file_fields::{Fields, instant, is_table, list, name, number, shopper_kind, text};
 
 /// A sale file that keeps every rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,16 +65,31 @@ fn read_sale(
         hold_seconds: fields.required("hold_seconds", number).unwrap_or(60),
         limit_per_shopper: fields.required("limit_per_shopper", number).unwrap_or(1),
         shoppers: read_shoppers(&mut fields),
+        waiting_room: None,
         skus: Vec::new(),
     };
     fields.required("skus", |value| list(value).map(drop));
+    fields.optional("waiting_room", is_table);
     fields.refuse_unknown();
+    let room = table.get("waiting_room").and_then(|room| room.get_ref().as_table());
+    let waiting_room = room.map(|room| read_waiting_room(room, findings, now));
     let list = table.get("skus").and_then(|skus| skus.get_ref().as_array());
     let mut skus = Vec::new();
     for (index, sku) in list.into_iter().flat_map(|skus| skus.iter()).enumerate() {
         skus.extend(read_sku(index, sku.get_ref(), findings));
     }
-    (sale, Definition { skus, ..definition })
+    (sale, Definition { skus, waiting_room, ..definition })
+}
+
+fn read_waiting_room(table: &DeTable<'_>, findings: &mut Findings<'_>, now: Timestamp) -> WaitingRoom {
+    let mut fields = Fields::new(table, "/waiting_room", findings);
+    let room = WaitingRoom {
+        lobby_opens_at: fields.optional("lobby_opens_at", instant(now)),
+        rate_per_minute: fields.required("rate_per_minute", number).unwrap_or(1),
+        turn_seconds: fields.required("turn_seconds", number).unwrap_or(60),
+    };
+    fields.refuse_unknown();
+    room
 }
 
 fn read_shoppers(fields: &mut Fields<'_, '_, '_>) -> Vec<ShopperKind> {
@@ -122,6 +137,10 @@ sku = "one"
 title = "One"
 price_minor = 100
 stock = 10
+
+[waiting_room]
+rate_per_minute = 600
+turn_seconds = 60
 "#;
 
     fn now() -> Timestamp {
@@ -139,6 +158,7 @@ stock = 10
         assert_eq!(file.definition.opens_at, Some(now()));
         assert_eq!(file.definition.closes_at.to_string(), "2026-05-01T11:00:00Z");
         assert_eq!(file.definition.skus[0].stock, 10);
+        assert_eq!(file.definition.waiting_room.unwrap().rate_per_minute, 600);
     }
 
     #[test]
@@ -160,6 +180,9 @@ stock = 10
             ("title = \"A drop\"", "titel = \"A drop\"", "drop.toml:2: titel is not a field of a sale file"),
             ("hold_seconds = 300\n", "", "hold_seconds is missing"),
             ("stock = 10", "stock = ", "drop.toml:14: "),
+            ("turn_seconds = 60", "turn_seconds = 6", "drop.toml:18: turn_seconds must be 10 to 3600"),
+            ("rate_per_minute = 600\n", "", "drop.toml:16: rate_per_minute is missing"),
+            ("turn_seconds", "turn_minutes", "drop.toml:18: turn_minutes is not a field of a sale file"),
         ] {
             let text = faults(&GOOD.replacen(good, bad, 1));
             assert!(text.lines().any(|line| line.starts_with(told) || line.ends_with(told)), "{bad}: {text}");

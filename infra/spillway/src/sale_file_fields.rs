@@ -82,6 +82,11 @@ pub(crate) fn number<T: TryFrom<i128>>(value: &DeValue<'_>) -> Result<T, String>
     T::try_from(number).map_err(|_| format!("is far too large: {number}"))
 }
 
+/// A table.
+pub(crate) fn is_table(value: &DeValue<'_>) -> Result<(), String> {
+    value.as_table().map(drop).ok_or_else(|| "must be a table, its name in brackets".to_owned())
+}
+
 /// An array.
 pub(crate) fn list<'a, 'd>(value: &'a DeValue<'d>) -> Result<&'a DeArray<'d>, String> {
     value.as_array().ok_or_else(|| "must be a list".to_owned())

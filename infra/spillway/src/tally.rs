@@ -13,6 +13,7 @@ const SIGNIFICANT_DIGITS: u8 = 3;
 /// What a shopper does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Step {
+    Ticket,
     Reserve,
     Confirm,
 }
@@ -38,6 +39,7 @@ pub(crate) struct Kind {
 impl Step {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
+            Self::Ticket => "ticket",
             Self::Reserve => "reserve",
             Self::Confirm => "confirm",
         }

@@ -33,6 +33,8 @@ impl Evidence<'_> {
             self.shoppers_over_the_limit(),
             self.contradictions(),
             self.figures_that_do_not_add_up(),
+            self.places_given_twice(),
+            self.overtaken(),
         ]
         .into_iter()
         .flat_map(shortened)
@@ -64,6 +66,27 @@ impl Evidence<'_> {
         let acknowledged = self.visits.iter().filter_map(|visit| visit.order);
         let lost = acknowledged.filter(|order| !standing.contains(order));
         lost.map(|order| format!("order {order} was acknowledged and is not in the ledger")).collect()
+    }
+
+    fn places_given_twice(&self) -> Vec<String> {
+        let mut given = HashSet::new();
+        let places = self.visits.iter().filter_map(|visit| visit.place);
+        places
+            .filter(|place| !given.insert(*place))
+            .map(|place| format!("place {place} was given twice"))
+            .collect()
+    }
+
+    /// Who came in their turn and went without, while somebody behind them got a unit.
+    fn overtaken(&self) -> Vec<String> {
+        let with_place = |visit: &&Visit| visit.place.is_some();
+        let holders = self.visits.iter().filter(with_place).filter(|visit| !visit.holds.is_empty());
+        let last = holders.filter_map(|visit| visit.place).max();
+        let without = self.visits.iter().filter(|visit| visit.place < last && visit.refusal.is_some());
+        let without = without.filter_map(|visit| visit.place.zip(visit.refusal.as_deref()));
+        without
+            .map(|(place, refusal)| format!("place {place} went without ({refusal}), and one behind did not"))
+            .collect()
     }
 
     fn holds_given_twice(&self) -> Vec<String> {

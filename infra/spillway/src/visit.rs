@@ -7,13 +7,14 @@ use api::{OrderAnswer, Proof};
 use reqwest::RequestBuilder;
 use reqwest::header::{HeaderValue, RETRY_AFTER};
 use sale::{OrderId, ReservationId};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::arrivals::Arrival;
 use crate::merchant_problem::Problem;
 use crate::tally::{Kind, Step, Tally};
+use crate::turnstile::{Called, Turnstile};
 
 /// How long a shopper repeats a request without a known outcome.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -21,16 +22,21 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A repeat without the server's advice.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// Whoever asked a moment too early asks again after it.
+const TURN_PAUSE: Duration = Duration::from_millis(100);
+
 /// In every answer of a function, and in none that a gateway gives itself.
 const REQUEST_ID: &str = "x-request-id";
 
 /// What all shoppers of a crowd share.
 pub(crate) struct Market {
     pub(crate) http: reqwest::Client,
-    /// `…/sales/{sale}/reservations` at each gateway. A shopper begins at one of them, and repeats at the next.
+    /// `…/sales/{sale}` at each gateway. A shopper begins at one of them, and repeats at the next.
     pub(crate) urls: Vec<String>,
-    /// The wish of everybody, as JSON.
-    pub(crate) wish: &'static str,
+    /// The SKU of which everybody wishes one.
+    pub(crate) sku: &'static str,
+    /// Where shoppers wait, if the sale has a waiting room.
+    pub(crate) turnstile: Option<Turnstile>,
     pub(crate) tally: Tally,
 }
 
@@ -51,6 +57,10 @@ pub(crate) struct Visit {
     pub(crate) contradictions: Vec<String>,
     /// Acknowledged holds that were refused at their confirm.
     pub(crate) lost_holds: Vec<String>,
+    /// The place in the waiting room.
+    pub(crate) place: Option<u64>,
+    /// Why nothing was held.
+    pub(crate) refusal: Option<String>,
 }
 
 /// A hold as far as the crowd needs it.
@@ -59,6 +69,21 @@ pub(crate) struct Hold {
     pub(crate) id: ReservationId,
     pub(crate) units: Vec<u32>,
     pub(crate) receipt: Option<String>,
+}
+
+/// A ticket as far as the crowd needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Place {
+    ticket: String,
+    number: u64,
+}
+
+#[derive(Serialize)]
+struct Wish<'a> {
+    sku: &'a str,
+    quantity: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ticket: Option<&'a str>,
 }
 
 /// The known outcome of a request, or that there is none.
@@ -95,11 +120,29 @@ impl Market {
         permit: OwnedSemaphorePermit,
     ) -> Visit {
         let mut visit = Visit::default();
-        let again = async { if arrival.repeats { Some(self.reserve(&shopper, 1, due).await) } else { None } };
-        let greedy =
-            async { if arrival.is_greedy { Some(self.reserve(&shopper, 2, due).await) } else { None } };
-        let (reply, again, greedy) = tokio::join!(self.reserve(&shopper, 1, due), again, greedy);
+        let mut permit = Some(permit);
+        let (mut due, mut ticket) = (due, None);
+        if let Some(turnstile) = &self.turnstile {
+            let Reply::Success { content: Place { ticket: signed, number }, .. } =
+                self.join(&shopper, due).await
+            else {
+                return visit;
+            };
+            permit = None;
+            visit.place = Some(number);
+            if turnstile.wait(number).await == Called::Over {
+                return visit;
+            }
+            (due, ticket) = (Instant::now(), Some(signed));
+        }
+        let reserve = |key| self.reserve_in_turn(&shopper, key, ticket.as_deref(), due);
+        let again = async { if arrival.repeats { Some(reserve(1).await) } else { None } };
+        let greedy = async { if arrival.is_greedy { Some(reserve(2).await) } else { None } };
+        let (reply, again, greedy) = tokio::join!(reserve(1), again, greedy);
         drop(permit);
+        if let Reply::Refused(slug) = &reply {
+            visit.refusal = Some(slug.clone());
+        }
         if let Some(again) = &again {
             visit.compare("reserve", &reply, again, |hold: &Hold| hold.id.to_string());
         }
@@ -131,22 +174,51 @@ impl Market {
         visit
     }
 
-    async fn reserve(&self, shopper: &Shopper, key: u32, since: Instant) -> Reply<Hold> {
+    async fn join(&self, shopper: &Shopper, since: Instant) -> Reply<Place> {
+        let request = |url: &str| {
+            self.http.post(format!("{url}/tickets")).header("authorization", &shopper.authorization)
+        };
+        self.until_known(Step::Ticket, shopper, since, request).await
+    }
+
+    /// A turn that was worked out of a status a moment old can be a moment early.
+    async fn reserve_in_turn(
+        &self,
+        shopper: &Shopper,
+        key: u32,
+        ticket: Option<&str>,
+        since: Instant,
+    ) -> Reply<Hold> {
+        let mut reply = self.reserve(shopper, key, ticket, since).await;
+        while reply == Reply::Refused("not-your-turn".to_owned()) && since.elapsed() < PATIENCE {
+            tokio::time::sleep(TURN_PAUSE).await;
+            reply = self.reserve(shopper, key, ticket, Instant::now()).await;
+        }
+        reply
+    }
+
+    async fn reserve(
+        &self,
+        shopper: &Shopper,
+        key: u32,
+        ticket: Option<&str>,
+        since: Instant,
+    ) -> Reply<Hold> {
         let key = format!("\"{}-{key}\"", shopper.number);
+        let wish = Wish { sku: self.sku, quantity: 1, ticket };
         let request = |url: &str| {
             self.http
-                .post(url)
+                .post(format!("{url}/reservations"))
                 .header("authorization", &shopper.authorization)
                 .header("idempotency-key", &key)
-                .header("content-type", "application/json")
-                .body(self.wish)
+                .json(&wish)
         };
         self.until_known(Step::Reserve, shopper, since, request).await
     }
 
     async fn confirm(&self, shopper: &Shopper, hold: &Hold, since: Instant) -> Reply<OrderAnswer> {
         let request = |url: &str| {
-            let url = format!("{url}/{}/order", hold.id);
+            let url = format!("{url}/reservations/{}/order", hold.id);
             let request = self.http.post(url).header("authorization", &shopper.authorization);
             match hold.receipt.clone() {
                 Some(receipt) => request.json(&Proof { receipt }),

@@ -8,6 +8,7 @@
 
 mod order;
 mod problem;
+mod queue;
 mod reservation;
 mod sales;
 mod session;
@@ -17,6 +18,9 @@ mod units;
 
 pub use order::{ORDERS_DEFAULT, ORDERS_MAX, OrderAnswer, OrderState, Orders, OrdersQuery};
 pub use problem::{FieldFault, ProblemAnswer};
+pub use queue::{
+    QueueChange, QueueReport, TicketAnswer, TicketProof, TurnAnswer, TurnState, WaitingRoomStatus,
+};
 pub use reservation::{Proof, QUANTITY_MAX, ReservationAnswer, Wish};
 pub use sales::{SaleAnswer, Sales};
 pub use session::Session;

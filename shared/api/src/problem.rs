@@ -20,12 +20,18 @@ pub struct ProblemAnswer {
     pub errors: Option<Vec<FieldFault>>,
     /// What `Retry-After` says, because gateways rewrite headers.
     pub retry_after_seconds: Option<u64>,
-    /// When the sale begins; `null` while that is not announced.
+    /// When the sale or its waiting room begins; `null` while that is not announced.
     #[cfg_attr(feature = "schema", schemars(with = "Option<sale::Time>"))]
     pub opens_at: Option<Timestamp>,
     /// The clock that decides.
     #[cfg_attr(feature = "schema", schemars(with = "Option<sale::Time>"))]
     pub server_time: Option<Timestamp>,
+    /// Path at which a ticket is to be had.
+    pub tickets: Option<String>,
+    /// The place of the ticket.
+    pub place: Option<u64>,
+    /// Places that come before it.
+    pub ahead: Option<u64>,
     /// Whether units may come back although none is available.
     pub may_return: Option<bool>,
     /// Units that one shopper may hold and order.

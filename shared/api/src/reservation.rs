@@ -17,6 +17,9 @@ pub struct Wish {
     /// Number of units.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = QUANTITY_MAX)))]
     pub quantity: u32,
+    /// The ticket, where the sale has a waiting room. The cookie of the ticket does as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
 }
 
 /// What a shopper may send with a confirm.

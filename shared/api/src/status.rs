@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use sale::{SaleId, SaleState, Sku, SkuView};
 use serde::Serialize;
 
+use crate::WaitingRoomStatus;
+
 /// What changes while a sale runs.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -21,6 +23,8 @@ pub struct Status {
     /// When reserving ends, once that is set.
     #[cfg_attr(feature = "schema", schemars(with = "Option<sale::Time>"))]
     pub closes_at: Option<Timestamp>,
+    /// The waiting room, where the sale has one.
+    pub waiting_room: Option<WaitingRoomStatus>,
     /// Each SKU.
     pub skus: Vec<SkuStatus>,
     /// How soon a client may ask again.

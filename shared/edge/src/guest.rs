@@ -1,7 +1,7 @@
 //! Guests: a signed cookie with a random subject.
 
 use api::Session;
-use axum::http::header::{COOKIE, SET_COOKIE};
+use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use data_encoding::BASE32_DNSSEC;
@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Problem;
+use crate::cookie::cookie;
 use crate::origin::PublicOrigin;
 use crate::signing::{KeyRing, Purpose};
 
@@ -79,11 +80,7 @@ impl Guests {
     }
 
     fn cookie<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
-        let all = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-        all.flat_map(|value| value.split(';')).find_map(|pair| {
-            let (name, value) = pair.trim().split_once('=')?;
-            (name == self.cookie_name()).then_some(value)
-        })
+        cookie(headers, self.cookie_name())
     }
 
     /// With the `__Host-` prefix browsers keep other hosts and paths from setting it; they take it over

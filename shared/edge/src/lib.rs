@@ -10,6 +10,7 @@
 mod app;
 mod bearer;
 mod cluster;
+mod cookie;
 mod deadline;
 mod events;
 mod fields;
@@ -23,6 +24,7 @@ mod merchant;
 mod origin;
 mod path;
 mod problem;
+mod problem_tickets;
 mod problems;
 mod provider;
 mod provider_keys;
@@ -36,6 +38,7 @@ mod settings_secrets;
 mod settings_shoppers;
 mod signing;
 mod signing_keys;
+mod ticket;
 mod watchdog;
 
 pub use api::FieldFault;
@@ -58,3 +61,4 @@ pub use serve::{SHUTDOWN_TIMEOUT, serve};
 pub use settings::{SECRET_SETTINGS, SETTINGS, Setting, Settings, redis_from_environment};
 pub use settings_secrets::RotatedSecret;
 pub use signing_keys::{NoRotation, SigningKeys};
+pub use ticket::{SignedTicket, Tickets};

@@ -56,17 +56,17 @@ impl Problem {
         }))
     }
 
-    fn extend(mut self, name: &str, value: impl Into<Value>) -> Self {
+    pub(crate) fn extend(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0.extensions.insert(name.to_owned(), value.into());
         self
     }
 
-    fn retry_after(mut self, seconds: u64) -> Self {
+    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
         self.0.retry_after_seconds = Some(seconds);
         self
     }
 
-    fn retry_soon(self) -> Self {
+    pub(crate) fn retry_soon(self) -> Self {
         let jitter = u64::from(Timestamp::now().subsec_nanosecond().unsigned_abs() / 1_000);
         self.retry_after(1 + jitter % RETRY_SPREAD_SECONDS)
     }
@@ -178,6 +178,12 @@ impl Problem {
             Some(at) => problem.retry_after(seconds_up(at.duration_since(now).unsigned_abs())),
             None => problem,
         }
+    }
+
+    /// 401.
+    #[must_use]
+    pub fn kind_refused() -> Self {
+        Self::unauthenticated("This sale does not take this kind of shopper; sign in the other way.")
     }
 
     /// 409.
@@ -357,7 +363,7 @@ impl Problem {
     }
 }
 
-fn seconds_up(duration: Duration) -> u64 {
+pub(crate) fn seconds_up(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 

@@ -25,6 +25,9 @@ problems! {
     IDEMPOTENCY_KEY_MISSING 400 "idempotency-key-missing" "An Idempotency-Key header is required.";
     UNAUTHENTICATED 401 "unauthenticated" "Who is asking is not known.";
     ORIGIN_REFUSED 403 "origin-refused" "The request comes from another site.";
+    TICKET_MISSING 403 "ticket-missing" "The sale has a waiting room.";
+    NOT_YOUR_TURN 403 "not-your-turn" "Others come first.";
+    TICKET_EXPIRED 403 "ticket-expired" "The ticket is good for nothing any more.";
     SALE_NOT_FOUND 404 "sale-not-found" "There is no such sale.";
     SKU_NOT_FOUND 404 "sku-not-found" "The sale has no such SKU.";
     RESERVATION_NOT_FOUND 404 "reservation-not-found" "There is no such reservation of yours.";
@@ -32,6 +35,9 @@ problems! {
     ROUTE_NOT_FOUND 404 "route-not-found" "There is nothing at this address.";
     METHOD_NOT_ALLOWED 405 "method-not-allowed" "This address does not answer to this method.";
     SALE_NOT_OPEN 409 "sale-not-open" "The sale has not begun.";
+    NO_WAITING_ROOM 409 "no-waiting-room" "The sale has no waiting room.";
+    LOBBY_NOT_OPEN 409 "lobby-not-open" "The waiting room does not give tickets yet.";
+    WAITING_ROOM_CLOSED 409 "waiting-room-closed" "The waiting room gives no more tickets.";
     SALE_PAUSED 409 "sale-paused" "The sale is paused.";
     SOLD_OUT 409 "sold-out" "Too few units are left.";
     LIMIT_REACHED 409 "limit-reached" "The limit per shopper is reached.";

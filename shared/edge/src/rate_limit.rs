@@ -1,7 +1,10 @@
 //! `RateLimit` and `RateLimit-Policy` as the IETF draft (10) says.
 
 use axum::http::{HeaderName, HeaderValue};
+use axum::response::Response;
 use sale::{Quota, RateLimit};
+
+use crate::Problem;
 
 /// The two headers of an answer that was counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +24,20 @@ impl RateLimitHeaders {
         Self { policy: format!("\"shopper\";q={};w={}", limit.quota, limit.window.as_secs()), state }
     }
 
-    /// Names and values.
-    pub fn pairs(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> + '_ {
+    /// The answer with both headers.
+    pub fn attach(&self, answer: Result<Response, Problem>) -> Result<Response, Problem> {
+        match answer {
+            Ok(mut response) => {
+                response.headers_mut().extend(self.pairs());
+                Ok(response)
+            }
+            Err(problem) => {
+                Err(self.pairs().fold(problem, |problem, (name, value)| problem.with_header(name, value)))
+            }
+        }
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> + '_ {
         let policy = (HeaderName::from_static("ratelimit-policy"), self.policy.as_str());
         let state = self.state.as_deref().map(|state| (HeaderName::from_static("ratelimit"), state));
         [Some(policy), state]

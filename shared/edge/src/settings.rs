@@ -16,7 +16,7 @@ use crate::deadline::{REQUEST_DEADLINE, REQUEST_DEADLINE_MAX};
 use crate::origin::PublicOrigin;
 use crate::provider::Provider;
 use crate::signing::KeyRing;
-use crate::{Guests, Merchant, Receipts};
+use crate::{Guests, Merchant, Receipts, Tickets};
 
 /// A setting, for documentation and for the tests that compare it with the templates.
 #[derive(Debug, Clone, Copy)]
@@ -182,6 +182,12 @@ impl Settings {
     /// Signed receipts.
     pub fn receipts(&mut self) -> Option<Receipts> {
         self.keys().map(Receipts)
+    }
+
+    /// Signed tickets.
+    pub fn tickets(&mut self) -> Option<Tickets> {
+        let (keys, origin) = (self.keys(), self.origin());
+        Some(Tickets { keys: keys?, origin: origin? })
     }
 
     /// The merchant's door.

@@ -28,6 +28,7 @@ struct Key {
 pub(crate) enum Purpose {
     Guest,
     Receipt,
+    Ticket,
 }
 
 impl Purpose {
@@ -40,6 +41,7 @@ impl Purpose {
         match self {
             Self::Guest => "spillway-guest",
             Self::Receipt => "spillway-receipt",
+            Self::Ticket => "spillway-ticket",
         }
     }
 }

@@ -18,6 +18,7 @@ mod ledger;
 mod load;
 mod order;
 mod orders;
+mod queue;
 mod record;
 mod sale_record;
 mod sales;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use sale::{ChangeId, Sale, SaleId, Sku};
+use sale::{ChangeId, RoomControls, Sale, SaleId, Sku};
 use serde::{Deserialize, Serialize};
 
 use crate::item::{Item, Malformed, number, read_flag, read_json, read_number, read_text, text};
@@ -66,6 +66,7 @@ impl SaleRecord {
                 ("epoch", number(sale.epoch)),
                 ("paused", AttributeValue::Bool(sale.paused)),
                 ("closed", AttributeValue::Bool(sale.closed)),
+                ("room", text(serde_json::to_string(&sale.room)?)),
                 ("definition", text(serde_json::to_string(&sale.definition)?)),
                 ("serials", text(serde_json::to_string(&self.serials)?)),
                 ("longest_hold_seconds", number(self.longest_hold_seconds())),
@@ -84,6 +85,12 @@ impl SaleRecord {
                 epoch: read_number(item, "epoch")?,
                 paused: read_flag(item, "paused")?,
                 closed: read_flag(item, "closed")?,
+                // An item of an earlier version knows of no waiting room.
+                room: if item.contains_key("room") {
+                    read_json(item, "room")?
+                } else {
+                    RoomControls::default()
+                },
                 definition: read_json(item, "definition")?,
             },
             serials: read_json(item, "serials")?,

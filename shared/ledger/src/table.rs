@@ -38,6 +38,10 @@ pub(crate) fn sale_key(sale: &SaleId) -> String {
     format!("SALE#{sale}")
 }
 
+pub(crate) fn queue_key(sale: &SaleId) -> String {
+    format!("QUEUE#{sale}")
+}
+
 pub(crate) fn order_list(sale: &SaleId, shard: u8) -> String {
     format!("ORDERS#{sale}#{shard}")
 }

@@ -68,7 +68,9 @@ impl Ledger {
                 continue;
             }
             let (skus, applied) = (skus(&record), applied(&record));
-            let outcome = stock.seed(id, record.sale.epoch, &skus, &applied, is_last, deadline).await?;
+            let queue = self.queue_record(id, deadline).await?;
+            let (queue, epoch) = (queue.as_deref(), record.sale.epoch);
+            let outcome = stock.seed(id, epoch, &skus, &applied, queue, is_last, deadline).await?;
             if outcome == SeedOutcome::Seeded {
                 tracing::error!(sale = %id, epoch = record.sale.epoch, "Redis has lost a sale; it is built again");
             }

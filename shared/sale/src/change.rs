@@ -1,11 +1,11 @@
 //! Change: a newer version of the merchant's definition comes into force.
 
-use sentinel::{Deadline, Script};
+use sentinel::{Deadline, Invocation, Script};
 
-use crate::script::script;
+use crate::script::queue_script;
 use crate::{Sale, Stock, StockError};
 
-static CHANGE: Script = script!("change.lua");
+static CHANGE: Script = queue_script!("change.lua");
 
 /// What became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,22 @@ pub enum ChangeOutcome {
     Current,
     /// The sale is not in Redis.
     SaleNotFound,
+}
+
+fn add_room<'a>(script: Invocation<'a>, sale: &Sale) -> Invocation<'a> {
+    let (Some(room), Some(seed)) = (&sale.definition.waiting_room, &sale.room.seed) else {
+        return (0..8).fold(script, |script, _| script.arg(""));
+    };
+    let lobby_opens_at = room.lobby_opens_at.map_or_else(String::new, |at| at.as_millisecond().to_string());
+    script
+        .arg(room.rate_per_minute.to_string())
+        .arg((u64::from(room.turn_seconds) * 1000).to_string())
+        .arg(lobby_opens_at)
+        .arg(u8::from(sale.room.is_paused).to_string())
+        .arg(u8::from(sale.room.is_closed).to_string())
+        .arg(sale.room.serve_to.to_string())
+        .arg(seed.to_string())
+        .arg(seed.commitment().to_string())
 }
 
 impl Stock {
@@ -38,6 +54,7 @@ impl Stock {
             .arg(kinds.join(","))
             .arg(definition.currency.as_str())
             .arg(json);
+        script = add_room(script, sale);
         for sku in &definition.skus {
             script = script.arg(sku.sku.as_str()).arg(sku.price_minor.to_string()).arg(sku.stock.to_string());
         }

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::currency::is_currency;
-use crate::{SaleId, ShopperKind, Sku};
+use crate::waiting_room::RATE_PER_MINUTE_MAX;
+use crate::{RoomControls, SaleId, ShopperKind, Sku, WaitingRoom};
 
 /// Units of one SKU, at most: keeps the bitmap of sold units under 1.25 MB.
 pub const STOCK_MAX: u32 = 10_000_000;
@@ -47,6 +48,9 @@ pub struct Definition {
     /// Which shoppers may reserve.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 2), extend("uniqueItems" = true)))]
     pub shoppers: Vec<ShopperKind>,
+    /// How the crowd is let in; without it, whoever comes reserves at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_room: Option<WaitingRoom>,
     /// The variants.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = SKUS_MAX)))]
     pub skus: Vec<SkuDefinition>,
@@ -83,6 +87,8 @@ pub struct Sale {
     pub paused: bool,
     /// Whether the merchant has closed it for good.
     pub closed: bool,
+    /// What the merchant does to its waiting room.
+    pub room: RoomControls,
     /// What the merchant says about it; `stock` is the present one.
     pub definition: Definition,
 }
@@ -121,8 +127,28 @@ impl Definition {
             "/shoppers",
             "must name account, guest or both, each once",
         );
+        self.waiting_room_faults(&mut faults);
         self.sku_faults(&mut faults);
         faults.0
+    }
+
+    fn waiting_room_faults(&self, faults: &mut Faults) {
+        let Some(room) = &self.waiting_room else { return };
+        faults.unless(
+            room.lobby_opens_at.is_none_or(|lobby| lobby < self.opens_at.unwrap_or(self.closes_at)),
+            "/waiting_room/lobby_opens_at",
+            "must be before opens_at",
+        );
+        faults.unless(
+            (1..=RATE_PER_MINUTE_MAX).contains(&room.rate_per_minute),
+            "/waiting_room/rate_per_minute",
+            "must be 1 to 1000000",
+        );
+        faults.unless(
+            (10..=3600).contains(&room.turn_seconds),
+            "/waiting_room/turn_seconds",
+            "must be 10 to 3600",
+        );
     }
 
     fn sku_faults(&self, faults: &mut Faults) {

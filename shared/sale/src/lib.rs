@@ -4,7 +4,7 @@
 //! the rule: no trait stands before it and no fake re-implements it in tests.
 //!
 //! Invariants:
-//! - Redis keys are named in `prelude.lua` and nowhere else.
+//! - Redis keys are named in `prelude.lua` and `queue.lua` and nowhere else.
 //! - `stock = available + held + sold + quarantined` for every SKU after every script; a script that
 //!   finds it broken answers an error instead of selling on.
 //! - Time is Redis's own, and never goes back within a sale.
@@ -18,12 +18,14 @@ mod change;
 mod compare;
 mod currency;
 mod definition;
+mod draw;
 mod due;
 mod exchange;
 mod expire;
 mod find;
 mod finish;
 mod ids;
+mod join;
 mod keys;
 mod open;
 mod progress;
@@ -39,8 +41,12 @@ mod script;
 mod seed;
 mod shopper;
 mod stock;
+mod tick;
+mod ticket;
+mod turn;
 mod units;
 mod view;
+mod waiting_room;
 mod withdraw;
 mod withdrawals;
 
@@ -50,12 +56,14 @@ pub use causes::Causes;
 pub use change::ChangeOutcome;
 pub use compare::{CompareOutcome, ComparedPart};
 pub use definition::{Definition, Fault, STOCK_MAX, Sale, SkuDefinition};
+pub use draw::{Commitment, Draw, Seed};
 pub use due::Due;
 pub use exchange::ExchangeOutcome;
 pub use expire::Expired;
 pub use find::FindOutcome;
 pub use finish::{FinishOutcome, Verdict};
 pub use ids::{InvalidId, OrderId, ReservationId, SaleId, Sku};
+pub use join::{JoinAnswer, JoinOutcome};
 pub use keys::{ChangeId, IdSecret, IdempotencyKey, InvalidIdempotencyKey, InvalidSecret};
 pub use open::OpenOutcome;
 pub use progress::{Compared, Progress, SkuProgress, TakeoverPhase, TakeoverProgress};
@@ -71,7 +79,11 @@ pub use seed::{AppliedRestock, SeedOutcome, SeedSku};
 pub use sentinel::{Deadline, Next, Status as RedisStatus};
 pub use shopper::{Shopper, ShopperId, ShopperKind};
 pub use stock::{Stock, StockError};
+pub use tick::{Load, QueueRecord};
+pub use ticket::Ticket;
+pub use turn::{Turn, TurnOutcome};
 pub use units::{UnitPlace, UnitRun, UnitsOutcome};
 pub use view::{SaleState, SkuView, View};
+pub use waiting_room::{RATE_PER_MINUTE_MAX, RoomControls, RoomState, RoomView, WaitingRoom};
 pub use withdraw::WithdrawOutcome;
 pub use withdrawals::Withdrawal;

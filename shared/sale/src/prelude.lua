@@ -4,7 +4,8 @@
 -- ARGV[1]   clock skew in ms: a unit is sold again at `expires_at` plus this allowance
 --
 -- Keys of a sale, all behind the tag:
---   (none)             hash    window, limit, hold length, epoch, clock, definition
+--   (none)             hash    window, limit, hold length, epoch, clock, definition; rate, turn_ms, lobby_at,
+--                              serving_paused, door_closed, serve_to, seed: the waiting room, where there is one
 --   :sku:<sku>         hash    stock top next held sold quarantined withdrawn price; compared: in which history it
 --                              was held against the ledger, and how far
 --   :returned:<sku>    list    serials below `next` that came back
@@ -18,6 +19,7 @@
 --   :b:<shopper>       string  the shopper's rate limit; vanishes when it is full again
 --   :changes           hash    the merchant's changes of stock by idempotency key
 --   :unrecorded        hash    withdrawals that the ledger has not yet
+--   :queue :lobby :t:  the waiting room's, see queue.lua
 -- One key is of no sale: `spillway` exists from the first sale on; without it the dataset is empty.
 --
 -- Every answer is {word, now, …}.
@@ -46,7 +48,7 @@ local sale, now
 -- being built of the ledger is there for the takeover's own scripts only.
 local function load_sale(for_takeover)
   local names = {'version', 'epoch', 'opens_at', 'closes_at', 'paused', 'closed', 'hold_ms', 'limit',
-    'shoppers', 'currency', 'clock', 'skus', 'phase', 'quarantine_until'}
+    'shoppers', 'currency', 'clock', 'skus', 'phase', 'quarantine_until', 'rate'}
   local values = redis.call('HMGET', sale_key, unpack(names))
   local time = redis.call('TIME')
   now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -56,7 +58,7 @@ local function load_sale(for_takeover)
   sale = {}
   for i, name in ipairs(names) do sale[name] = values[i] end
   for _, name in ipairs({'version', 'epoch', 'opens_at', 'closes_at', 'hold_ms', 'limit', 'clock',
-    'quarantine_until'}) do
+    'quarantine_until', 'rate'}) do
     sale[name] = tonumber(sale[name])
   end
   now = math.max(now, sale.clock)
@@ -151,6 +153,22 @@ end
 
 local function mark_sold(sku_name, unit)
   redis.call('SETBIT', sold_key(sku_name), unit, 1)
+end
+
+-- The rate limit of a shopper as one number, the instant at which the bucket will be full again: whether this
+-- request may go on, how many more may, and after how many ms the bucket is full. One that must is counted, too.
+local function take_token(shopper, quota, window_ms, must_go_on)
+  if quota == 0 then return true, 0, 0 end
+  local key, step_ms = bucket_key(shopper), window_ms / quota
+  local full_at = math.max(tonumber(redis.call('GET', key) or 0), now)
+  if full_at + step_ms <= now + window_ms then
+    full_at = full_at + step_ms
+  elseif not must_go_on then
+    return false, math.ceil(full_at - now), math.ceil(full_at + step_ms - now - window_ms)
+  end
+  local reset_ms = math.ceil(full_at - now)
+  redis.call('SET', key, full_at, 'PX', reset_ms)
+  return true, math.floor((now + window_ms - full_at) / step_ms), reset_ms
 end
 
 -- Reservations. States: h held, c confirming, o ordered, r released, x expired, k cancelled.

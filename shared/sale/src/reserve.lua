@@ -3,10 +3,17 @@
 -- ARGV[2] reservation id   ARGV[3] shopper   ARGV[4] kind of shopper, account or guest
 -- ARGV[5] SKU              ARGV[6] quantity
 -- ARGV[7] requests per window (0: this attempt is not counted)   ARGV[8] window in ms
+-- ARGV[9] ticket: number, behind the lobby; lot, of the lobby; or empty
+-- ARGV[10] its epoch       ARGV[11] its number, or the place that its lot has
+-- ARGV[12] the size of the lobby for which it has that place
 -- Answers {word, now, remaining, reset_ms, …}:
 --   HELD, REPEATED  the reservation, see `tell`
 --   KEY_REUSED      this key was used for another SKU or quantity
 --   THROTTLED       retry_after_ms
+--   TICKET_MISSING  the sale has a waiting room
+--   DRAW            size of the lobby and seed: of which place this lot is, must be said first
+--   NOT_YOUR_TURN   place, places ahead
+--   TURN_PASSED, TICKET_USED
 --   NOT_OPEN        opens_at in ms, or nothing while no time is set
 --   PAUSED, ENDED, SALE_NOT_FOUND, SKU_NOT_FOUND, KIND_REFUSED
 --   LIMIT_REACHED   limit, and the latest reservation that counts
@@ -20,22 +27,10 @@ local missing = load_sale()
 if missing then return missing end
 touch_clock()
 
--- The rate limit as one number, the instant at which the bucket will be full again. A repeat is counted,
--- too, but never refused: it may be our own, of an attempt whose answer was lost.
+-- A repeat is counted, too, but never refused: it may be our own, of an attempt whose answer was lost.
 local known = load_reservation(id)
-local remaining, reset_ms = quota, 0
-if quota > 0 then
-  local key, step_ms = bucket_key(shopper), window_ms / quota
-  local full_at = math.max(tonumber(redis.call('GET', key) or 0), now)
-  if full_at + step_ms <= now + window_ms then
-    full_at = full_at + step_ms
-  elseif not known then
-    return {'THROTTLED', now, 0, math.ceil(full_at - now), math.ceil(full_at + step_ms - now - window_ms)}
-  end
-  reset_ms = math.ceil(full_at - now)
-  remaining = math.floor((now + window_ms - full_at) / step_ms)
-  redis.call('SET', key, full_at, 'PX', reset_ms)
-end
+local may_go_on, remaining, reset_ms = take_token(shopper, quota, window_ms, known)
+if not may_go_on then return {'THROTTLED', now, 0, remaining, reset_ms} end
 local function answer(word, ...) return {word, now, remaining, reset_ms, ...} end
 
 -- A repeat gets its first answer, whatever has become of the sale since.
@@ -49,6 +44,21 @@ local state = sale_state()
 if state == 'announced' then return answer('NOT_OPEN', sale.opens_at or '') end
 if state == 'paused' then return answer('PAUSED') end
 if state == 'ended' then return answer('ENDED') end
+
+-- The turn. Whoever holds by a ticket may hold more by it, up to the limit, while its turn lasts; when nothing is
+-- left of what they held, the ticket is used up.
+local place
+if load_room() then
+  if ARGV[9] == '' then return answer('TICKET_MISSING') end
+  advance()
+  store_queue()
+  place = place_by_ticket(9)
+  if not place then return answer('DRAW', drawn()) end
+  local turn, ahead = turn_of(place)
+  if turn == 'WAITING' then return answer('NOT_YOUR_TURN', place, ahead) end
+  if turn == 'PASSED' then return answer('TURN_PASSED') end
+end
+
 local sku = load_sku(wanted)
 if not sku then return answer('SKU_NOT_FOUND') end
 local fault = broken(sku)
@@ -56,6 +66,8 @@ if fault then return fault end
 
 -- The limit. A hold of this shopper whose time is over does not count, and is freed on the way.
 local counted = load_shopper(shopper)
+local is_used = place and tonumber(redis.call('GET', turn_key(shopper))) == place
+if is_used and #counted == 0 then return answer('TICKET_USED') end
 local function held_units()
   local units = 0
   for i = 2, #counted, 2 do units = units + counted[i] end
@@ -95,6 +107,10 @@ local r = {id = id, state = 'h', shopper = shopper, sku = wanted, expires_at = n
 store_reservation(r)
 redis.call('ZADD', sku.holds_key, r.expires_at, id)
 count(r)
+if place and not is_used then
+  use_turn(place, shopper)
+  store_queue()
+end
 fault = store_sku(sku)
 if fault then return fault end
 return tell(answer('HELD'), r)

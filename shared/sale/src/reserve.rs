@@ -5,12 +5,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sentinel::{Deadline, Script};
 
-use crate::answer::Fields;
-use crate::script::script;
+use crate::answer::{Fields, Malformed};
+use crate::script::queue_script;
 use crate::stock::{is_replicated, pause_for_replicas};
-use crate::{Reservation, ReservationId, SaleId, Shopper, Sku, Stock, StockError};
+use crate::{Draw, Reservation, ReservationId, SaleId, Shopper, Sku, Stock, StockError, Ticket};
 
-static RESERVE: Script = script!("reserve.lua");
+static RESERVE: Script = queue_script!("reserve.lua");
 
 /// What a shopper wishes. The id carries the idempotency key.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ pub struct ReserveRequest {
     pub quantity: u32,
     /// Who asks.
     pub shopper: Shopper,
+    /// The shopper's place, where the sale has a waiting room.
+    pub ticket: Option<Ticket>,
     /// How often the shopper may ask.
     pub rate_limit: RateLimit,
 }
@@ -80,6 +82,19 @@ pub enum ReserveOutcome {
     Paused,
     /// The sale is over.
     Ended,
+    /// The sale has a waiting room, and there is no ticket.
+    TicketMissing,
+    /// It is not the shopper's turn yet.
+    NotYourTurn {
+        /// The place.
+        place: u64,
+        /// Places that come before.
+        ahead: u64,
+    },
+    /// The turn's time is over.
+    TurnPassed,
+    /// What was held by the ticket was given back, or its time was over.
+    TicketUsed,
     /// The shopper has as many units as they may.
     LimitReached {
         /// Units per shopper.
@@ -114,7 +129,7 @@ impl Stock {
         let mut told_quota = None;
         let mut is_new = false;
         loop {
-            let script = self
+            let mut script = self
                 .invocation(&RESERVE, &request.sale)
                 .arg(request.id.as_bytes())
                 .arg(request.shopper.id.as_bytes())
@@ -123,12 +138,25 @@ impl Stock {
                 .arg(request.quantity.to_string())
                 .arg(counted_quota.to_string())
                 .arg(request.rate_limit.window.as_millis().to_string());
+            script = match &request.ticket {
+                Some(ticket) => ticket.add_to(script, self.draws.get(&request.sale)),
+                None => script.arg(""),
+            };
             let (mut answer, replicas) = self
                 .run_durably(&script, deadline)
                 .await
                 .map_err(|error| if is_new { error.after_an_attempt() } else { error })?;
-            let mut reserved = read(&request.sale, &answer.word, answer.now, &mut answer.fields)?;
-            reserved.quota = *told_quota.get_or_insert(reserved.quota);
+            let quota = Quota::read(&mut answer.fields)?;
+            let quota = *told_quota.get_or_insert(quota);
+            let outcome = match answer.word.as_str() {
+                "DRAW" => {
+                    self.draws.learn(&request.sale, Draw::read(&mut answer.fields)?);
+                    counted_quota = 0;
+                    continue;
+                }
+                word => read(&request.sale, word, &mut answer.fields)?,
+            };
+            let mut reserved = ReserveAnswer { outcome, quota, now: answer.now };
             is_new |= matches!(reserved.outcome, ReserveOutcome::Held(_));
             reserved.outcome = match reserved.outcome {
                 // The attempt that we repeated was the shopper's first.
@@ -152,14 +180,19 @@ impl ReserveOutcome {
     }
 }
 
-fn read(sale: &SaleId, word: &str, now: Timestamp, fields: &mut Fields) -> Result<ReserveAnswer, StockError> {
-    let quota = if fields.is_empty() {
-        None
-    } else {
+impl Quota {
+    /// What every answer begins with that comes of a sale that exists.
+    pub(crate) fn read(fields: &mut Fields) -> Result<Option<Self>, Malformed> {
+        if fields.is_empty() {
+            return Ok(None);
+        }
         let remaining = fields.number()?;
-        Some(Quota { remaining, reset: Duration::from_millis(fields.number()?) })
-    };
-    let outcome = match word {
+        Ok(Some(Self { remaining, reset: Duration::from_millis(fields.number()?) }))
+    }
+}
+
+fn read(sale: &SaleId, word: &str, fields: &mut Fields) -> Result<ReserveOutcome, StockError> {
+    Ok(match word {
         "HELD" => ReserveOutcome::Held(Reservation::read(sale, fields)?),
         "REPEATED" => ReserveOutcome::Repeated(Reservation::read(sale, fields)?),
         "KEY_REUSED" => ReserveOutcome::KeyReused,
@@ -168,6 +201,10 @@ fn read(sale: &SaleId, word: &str, now: Timestamp, fields: &mut Fields) -> Resul
         "NOT_OPEN" => ReserveOutcome::NotOpen(fields.optional_timestamp()?),
         "PAUSED" => ReserveOutcome::Paused,
         "ENDED" => ReserveOutcome::Ended,
+        "TICKET_MISSING" => ReserveOutcome::TicketMissing,
+        "NOT_YOUR_TURN" => ReserveOutcome::NotYourTurn { place: fields.number()?, ahead: fields.number()? },
+        "TURN_PASSED" => ReserveOutcome::TurnPassed,
+        "TICKET_USED" => ReserveOutcome::TicketUsed,
         "LIMIT_REACHED" => {
             ReserveOutcome::LimitReached { limit: fields.number()?, reservation: read_optional_id(fields)? }
         }
@@ -175,8 +212,7 @@ fn read(sale: &SaleId, word: &str, now: Timestamp, fields: &mut Fields) -> Resul
         "SALE_NOT_FOUND" => ReserveOutcome::SaleNotFound,
         "SKU_NOT_FOUND" => ReserveOutcome::SkuNotFound,
         _ => return Err(StockError::unknown_word(word.to_owned())),
-    };
-    Ok(ReserveAnswer { outcome, quota, now })
+    })
 }
 
 fn read_optional_id(fields: &mut Fields) -> Result<Option<ReservationId>, StockError> {

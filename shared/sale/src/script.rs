@@ -11,4 +11,16 @@ macro_rules! script {
     };
 }
 
-pub(crate) use script;
+/// The same with what the scripts of a waiting room share.
+macro_rules! queue_script {
+    ($file:literal) => {
+        sentinel::Script::new(concat!(
+            "#!lua\n",
+            include_str!("prelude.lua"),
+            include_str!("queue.lua"),
+            include_str!($file)
+        ))
+    };
+}
+
+pub(crate) use {queue_script, script};

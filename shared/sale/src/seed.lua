@@ -2,7 +2,8 @@
 -- ledger is read, nobody is served.
 --
 -- ARGV[2] epoch   ARGV[3] 1: every sale is in Redis with this one, so that an unknown one does not exist
--- ARGV[4] number of SKUs, then SKU, stock, highest serial, one triple each
+-- ARGV[4] the last record of the waiting room that the ledger has, or empty
+-- ARGV[5] number of SKUs, then SKU, stock, highest serial, one triple each
 -- then the restocks in these figures that the ledger lists as pending: change id, SKU, quantity
 -- Answers {word, now}: SEEDED; PRESENT, somebody was first.
 -- Cost: O(SKUs + pending restocks).
@@ -13,8 +14,8 @@ if not missing then
   return {'PRESENT', now}
 end
 
-local names, last = {}, 4 + 3 * tonumber(ARGV[4])
-for i = 5, last, 3 do
+local names, last = {}, 5 + 3 * tonumber(ARGV[5])
+for i = 6, last, 3 do
   local stock, top = tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
   names[#names + 1] = ARGV[i]
   redis.call('HSET', sku_key(ARGV[i]), 'stock', stock, 'top', top, 'next', top + 1, 'held', 0, 'sold', 0,
@@ -26,4 +27,5 @@ for i = last + 1, #ARGV, 3 do
 end
 redis.call('HSET', sale_key, 'version', 0, 'epoch', ARGV[2], 'clock', now, 'phase', 'building',
   'skus', table.concat(names, ','))
+if ARGV[4] ~= '' then redis.call('SET', queue_key, restored(ARGV[4], tonumber(ARGV[2]))) end
 return {'SEEDED', now}

@@ -2,10 +2,10 @@
 
 use sentinel::{Deadline, Script};
 
-use crate::script::script;
+use crate::script::queue_script;
 use crate::{ChangeId, SaleId, Sku, Stock, StockError};
 
-static SEED: Script = script!("seed.lua");
+static SEED: Script = queue_script!("seed.lua");
 
 /// A SKU as the ledger has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,13 +40,14 @@ pub enum SeedOutcome {
 
 impl Stock {
     /// Puts a sale into Redis with every unit kept back; `rebuild` goes on from there. With `is_last` every sale
-    /// that exists is in Redis.
+    /// that exists is in Redis. A waiting room goes on from the last record of its queue.
     pub async fn seed(
         &self,
         sale: &SaleId,
         epoch: u64,
         skus: &[SeedSku],
         applied: &[AppliedRestock],
+        queue: Option<&[u8]>,
         is_last: bool,
         deadline: Deadline,
     ) -> Result<SeedOutcome, StockError> {
@@ -54,6 +55,7 @@ impl Stock {
             .invocation(&SEED, sale)
             .arg(epoch.to_string())
             .arg(u8::from(is_last).to_string())
+            .arg(queue.unwrap_or_default())
             .arg(skus.len().to_string());
         for SeedSku { sku, stock, top } in skus {
             script = script.arg(sku.as_str()).arg(stock.to_string()).arg(top.to_string());

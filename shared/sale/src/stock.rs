@@ -6,6 +6,7 @@ use sentinel::{Call, Client, Deadline, Durability, Idempotency, Invocation, Next
 
 use crate::SaleId;
 use crate::answer::{Answer, Malformed};
+use crate::draw::Draws;
 
 /// Replicas that must have a write before a shopper is told of it.
 const REPLICAS_REQUIRED: u8 = 1;
@@ -21,6 +22,7 @@ const UNREPLICATED_PAUSE: Duration = Duration::from_millis(20);
 pub struct Stock {
     redis: Client,
     clock_skew: Duration,
+    pub(crate) draws: Draws,
 }
 
 /// Why an operation on the stock has no outcome.
@@ -102,7 +104,7 @@ impl Stock {
     /// Redis nodes: a unit is sold again at `expires_at` plus this.
     #[must_use]
     pub fn new(redis: Client, clock_skew: Duration) -> Self {
-        Self { redis, clock_skew }
+        Self { redis, clock_skew, draws: Draws::default() }
     }
 
     /// The allowance between the clocks of two Redis nodes.

@@ -5,10 +5,10 @@ use sentinel::{Deadline, Script};
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{Fields, Malformed};
-use crate::script::script;
-use crate::{Definition, SaleId, Sku, Stock, StockError};
+use crate::script::queue_script;
+use crate::{Definition, RoomView, SaleId, Sku, Stock, StockError};
 
-static VIEW: Script = script!("view.lua");
+static VIEW: Script = queue_script!("view.lua");
 
 /// A sale at one instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct View {
     pub definition: Option<Definition>,
     /// Confirms and cancels that are under way or wait for the sweep.
     pub unsettled: u64,
+    /// The waiting room, where the sale has one.
+    pub waiting_room: Option<RoomView>,
     /// Each SKU's figures.
     pub skus: Vec<SkuView>,
 }
@@ -115,6 +117,7 @@ impl View {
             closes_at: fields.optional_timestamp()?,
             definition: read_definition(fields)?,
             unsettled: fields.number()?,
+            waiting_room: RoomView::read(fields)?,
             skus: read_skus(fields)?,
         })
     }

@@ -117,7 +117,7 @@ impl Market {
     async fn hold(&self, id: ReservationId, shopper: Shopper) -> Result<()> {
         let rate_limit = RateLimit { quota: 10, window: Duration::from_secs(10) };
         let (sale, sku) = (self.sale.clone(), Sku::parse("unit")?);
-        let request = ReserveRequest { id, sale, sku, quantity: 1, shopper, rate_limit };
+        let request = ReserveRequest { id, sale, sku, quantity: 1, shopper, ticket: None, rate_limit };
         let outcome = self.stock()?.reserve(&request, Deadline::after(DEADLINE)).await?.outcome;
         ensure!(matches!(outcome, ReserveOutcome::Held(_)), "{outcome:?}");
         Ok(())

@@ -1,0 +1,71 @@
+//! The waiting room: figures, and what the merchant changes of it while it runs.
+
+use std::sync::Arc;
+
+use api::{QueueChange, QueueReport, WaitingRoomStatus};
+use axum::extract::State;
+use edge::{FieldFault, Json, Problem, SalePath, Within};
+use sale::{Deadline, SaleId};
+
+use crate::sales::store;
+use crate::{App, problem};
+
+pub(crate) async fn show(
+    State(app): State<Arc<App>>,
+    SalePath(sale): SalePath,
+    Within(deadline): Within,
+) -> Result<axum::Json<QueueReport>, Problem> {
+    report(&app, sale, deadline).await
+}
+
+/// The ledger first, then Redis, as with every change of a sale. What is set is what shall be and not by how much it
+/// shall change, so that a repeat changes nothing.
+pub(crate) async fn change(
+    State(app): State<Arc<App>>,
+    SalePath(id): SalePath,
+    Within(deadline): Within,
+    Json(change): Json<QueueChange>,
+) -> Result<axum::Json<QueueReport>, Problem> {
+    let record = app.ledger.sale(&id, deadline).await.map_err(problem)?;
+    let record = record.ok_or_else(Problem::sale_not_found)?;
+    let mut changed = record.clone();
+    let Some(room) = &mut changed.sale.definition.waiting_room else {
+        return Err(Problem::no_waiting_room());
+    };
+    room.rate_per_minute = change.rate_per_minute.unwrap_or(room.rate_per_minute);
+    room.turn_seconds = change.turn_seconds.unwrap_or(room.turn_seconds);
+    let controls = &mut changed.sale.room;
+    controls.is_paused = change.paused.unwrap_or(controls.is_paused);
+    controls.is_closed = change.door_closed.unwrap_or(controls.is_closed);
+    controls.serve_to = change.serve_to.unwrap_or(controls.serve_to);
+    let faults = changed.sale.definition.faults();
+    if !faults.is_empty() {
+        let of_room = |pointer: String| pointer.trim_start_matches("/waiting_room").to_owned();
+        let faults: Vec<_> =
+            faults.into_iter().map(|fault| FieldFault::new(of_room(fault.pointer), fault.reason)).collect();
+        return Err(Problem::invalid_request(&faults));
+    }
+    if changed != record {
+        store(&app, changed, deadline).await?;
+    }
+    app.ledger.load(&app.stock, &id, deadline).await.map_err(problem)?;
+    report(&app, id, deadline).await
+}
+
+async fn report(app: &App, sale: SaleId, deadline: Deadline) -> Result<axum::Json<QueueReport>, Problem> {
+    let record = app.ledger.sale(&sale, deadline).await.map_err(problem)?;
+    let record = record.ok_or_else(Problem::sale_not_found)?.sale;
+    let view = app.stock.view(&sale, deadline).await?.ok_or_else(Problem::sale_not_found)?;
+    let (Some(room), Some(defined)) = (view.waiting_room, record.definition.waiting_room) else {
+        return Err(Problem::no_waiting_room());
+    };
+    Ok(axum::Json(QueueReport {
+        sale,
+        paused: record.room.is_paused,
+        rate_per_minute_set: defined.rate_per_minute,
+        pace: f64::from(room.pace_thousandths) / 1_000.0,
+        turns_used: room.turns_used,
+        turns_passed: room.turns_passed,
+        room: WaitingRoomStatus::from(room),
+    }))
+}

@@ -1,0 +1,85 @@
+//! `POST /sales/{sale}/tickets`: a place in the waiting room, and whose turn it is.
+//!
+//! Safe to repeat: whoever brings a ticket keeps its place; whoever brings none gets the same lot in the lobby, and
+//! afterwards a later place.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use api::{TicketAnswer, TicketProof, TurnAnswer};
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use edge::{Json, Problem, RateLimitHeaders, SalePath, Shoppers, Tickets, Within};
+use jiff::Timestamp;
+use sale::{JoinAnswer, JoinOutcome, RateLimit, Stock, Ticket, Turn, TurnOutcome};
+
+struct App {
+    stock: Stock,
+    shoppers: Shoppers,
+    tickets: Tickets,
+    rate_limit: RateLimit,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    edge::serve("queue", |settings| {
+        let (stock, shoppers, tickets) = (settings.stock(), settings.shoppers(), settings.tickets());
+        let rate_limit = settings.rate_limit();
+        let app = App { stock: stock?, shoppers: shoppers?, tickets: tickets?, rate_limit: rate_limit? };
+        Some(Router::new().route("/sales/{sale}/tickets", post(join)).with_state(Arc::new(app)))
+    })
+    .await
+}
+
+async fn join(
+    State(app): State<Arc<App>>,
+    SalePath(sale): SalePath,
+    headers: HeaderMap,
+    Within(deadline): Within,
+    proof: Option<Json<TicketProof>>,
+) -> Result<Response, Problem> {
+    let shopper = app.shoppers.identify(&Method::POST, &headers, deadline).await?;
+    let sent = proof.as_ref().map(|Json(proof)| proof.ticket.as_str());
+    if let Some(ticket) = app.tickets.find(sent, &headers, &sale, &shopper.id)? {
+        return match app.stock.turn(&ticket, deadline).await? {
+            TurnOutcome::Turn(turn) => app.answer(StatusCode::OK, &ticket, Some(turn)),
+            TurnOutcome::NoRoom => Err(Problem::no_waiting_room()),
+            TurnOutcome::SaleNotFound => Err(Problem::sale_not_found()),
+        };
+    }
+    let JoinAnswer { outcome, quota, now } =
+        app.stock.join(&sale, &shopper, app.rate_limit, deadline).await?;
+    let limits = RateLimitHeaders::new(app.rate_limit, quota);
+    let answered = match outcome {
+        JoinOutcome::Joined(ticket) => app.answer(StatusCode::CREATED, &ticket, None),
+        JoinOutcome::Throttled { retry_after } => Err(Problem::quota_exceeded(retry_after)),
+        JoinOutcome::NoRoom => Err(Problem::no_waiting_room()),
+        JoinOutcome::KindRefused => Err(Problem::kind_refused()),
+        JoinOutcome::NotOpen(opens_at) => Err(Problem::lobby_not_open(opens_at, now)),
+        JoinOutcome::Paused => Err(Problem::sale_paused()),
+        JoinOutcome::Ended => Err(Problem::sale_ended()),
+        JoinOutcome::DoorClosed => Err(Problem::waiting_room_closed()),
+        JoinOutcome::SoldOut => Err(Problem::sold_out(false)),
+        JoinOutcome::SaleNotFound => Err(Problem::sale_not_found()),
+    };
+    limits.attach(answered)
+}
+
+impl App {
+    fn answer(&self, status: StatusCode, ticket: &Ticket, turn: Option<Turn>) -> Result<Response, Problem> {
+        let signed = self.tickets.sign(ticket)?;
+        let body = TicketAnswer {
+            sale: ticket.sale.clone(),
+            ticket: signed.token,
+            expires_at: signed.expires_at,
+            lot: ticket.shopper,
+            number: ticket.number,
+            turn: turn.map(TurnAnswer::from),
+            server_time: Timestamp::now(),
+        };
+        Ok((status, [signed.cookie], axum::Json(body)).into_response())
+    }
+}

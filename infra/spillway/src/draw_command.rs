@@ -1,0 +1,101 @@
+//! `cargo spillway draw verify`: works the draw of a lobby out again, of nothing but what the shop publishes.
+
+use anyhow::{Context, Result, ensure};
+use api::WaitingRoomStatus;
+use clap::{Args, Subcommand};
+use sale::{Draw, SaleId, ShopperId};
+use serde::{Deserialize, Serialize};
+
+use crate::output::{unless_reader_left, write_json, write_line};
+use crate::running::{RunningArguments, http_client};
+use crate::table::grouped;
+
+/// Check a draw. Nobody needs a token for it.
+#[derive(Debug, Args)]
+pub struct DrawArguments {
+    #[command(flatten)]
+    running: RunningArguments,
+    /// Address of a deployed shop, such as `https://shop.example`; without it, the system that `up` has started.
+    #[arg(long, global = true, env = "SPILLWAY_URL")]
+    url: Option<String>,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Hold the seed against its hash, and work out the place of each lot. A lot is what the ticket's answer calls so.
+    Verify {
+        sale: SaleId,
+        #[arg(value_parser = ShopperId::parse)]
+        lots: Vec<ShopperId>,
+    },
+}
+
+#[derive(Deserialize)]
+struct Status {
+    waiting_room: Option<WaitingRoomStatus>,
+}
+
+#[derive(Serialize)]
+struct Verified {
+    sale: SaleId,
+    seed_hash: String,
+    seed: String,
+    lobby: u64,
+    places: Vec<Place>,
+}
+
+#[derive(Serialize)]
+struct Place {
+    lot: ShopperId,
+    place: u64,
+}
+
+impl DrawArguments {
+    /// Checks, and prints what was found.
+    pub async fn run(self) -> Result<()> {
+        unless_reader_left(self.act().await)
+    }
+
+    async fn act(self) -> Result<()> {
+        let Action::Verify { sale, lots } = self.action;
+        let (url, http) = match self.url.filter(|url| !url.is_empty()) {
+            Some(url) => (url, http_client((*fetch::tls()?).clone())?),
+            None => {
+                let running = self.running.find()?;
+                (running.url.clone(), running.http_client()?)
+            }
+        };
+        let address = format!("{}/sales/{sale}/status", url.trim_end_matches('/'));
+        let answer = http.get(&address).send().await.context("the shop does not answer")?;
+        ensure!(answer.status().is_success(), "{address} answers {}", answer.status());
+        let status: Status = answer.json().await.context("the shop's status is not understood")?;
+        let room = status.waiting_room.context("the sale has no waiting room")?;
+        let seed = room.seed.context("the draw is still to come: its seed is told when the sale opens")?;
+        ensure!(
+            seed.commitment() == room.seed_hash,
+            "THE SEED {seed} IS NOT THE ONE OF THE HASH {}: the draw is not the one that was announced",
+            room.seed_hash
+        );
+        let draw = Draw { lobby: room.lobby, seed };
+        let places = lots.into_iter().map(|lot| Place { place: draw.place(&sale, &lot), lot }).collect();
+        let (seed_hash, seed) = (room.seed_hash.to_string(), seed.to_string());
+        let verified = Verified { sale, seed_hash, seed, lobby: room.lobby, places };
+        if self.json { write_json(&verified) } else { write_line(words(&verified)) }
+    }
+}
+
+fn words(verified: &Verified) -> String {
+    let mut text = format!(
+        "The seed {} is the one whose hash {} the sale has had from the beginning.",
+        verified.seed, verified.seed_hash
+    );
+    for Place { lot, place } in &verified.places {
+        text += &format!("\n  lot {lot}: place {} of {}", grouped(*place), grouped(verified.lobby));
+    }
+    text
+}

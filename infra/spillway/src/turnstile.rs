@@ -1,0 +1,146 @@
+//! The waiting room as a crowd sees it: one process asks for the status, as a cache in front of the shop would, and wakes
+//! each shopper when the serving number has come to their place.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use api::WaitingRoomStatus;
+use serde::Deserialize;
+use tokio::sync::oneshot;
+
+/// How often the status is asked for: as long as a cache keeps it.
+const POLL: Duration = Duration::from_secs(1);
+/// How often it is worked out whose turn it is.
+const TICK: Duration = Duration::from_millis(20);
+
+/// A crowd leaves when nobody was let in for so long.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Where shoppers wait for their turn.
+pub(crate) struct Turnstile {
+    http: reqwest::Client,
+    url: String,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    by_place: BTreeMap<u64, Vec<oneshot::Sender<Called>>>,
+    seen: Option<Seen>,
+    polls: u64,
+}
+
+struct Seen {
+    at: Instant,
+    room: WaitingRoomStatus,
+    is_over: bool,
+    /// Since when no more are let in.
+    still_since: Instant,
+}
+
+/// What a shopper who waits is told in the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Called {
+    /// It is their turn.
+    Turn,
+    /// Nothing is left, or nobody has been let in for long.
+    Over,
+}
+
+#[derive(Deserialize)]
+struct Status {
+    waiting_room: Option<WaitingRoomStatus>,
+    skus: Vec<Sku>,
+}
+
+#[derive(Deserialize)]
+struct Sku {
+    sold_out: bool,
+    may_return: bool,
+}
+
+impl Turnstile {
+    pub(crate) fn new(http: reqwest::Client, url: String) -> Self {
+        Self { http, url, waiting: Mutex::default() }
+    }
+
+    /// Waits for the turn of a place: behind the lobby, of which there is none in a rush.
+    pub(crate) async fn wait(&self, place: u64) -> Called {
+        let (called, call) = oneshot::channel();
+        self.with(|waiting| waiting.by_place.entry(place).or_default().push(called));
+        call.await.unwrap_or(Called::Over)
+    }
+
+    /// Asks and calls, for ever.
+    pub(crate) async fn run(&self) {
+        let mut asked: Option<Instant> = None;
+        loop {
+            if asked.is_none_or(|at| at.elapsed() >= POLL) {
+                asked = Some(Instant::now());
+                self.look().await;
+            }
+            self.call();
+            tokio::time::sleep(TICK).await;
+        }
+    }
+
+    /// How often the status was asked for.
+    pub(crate) fn polls(&self) -> u64 {
+        self.with(|waiting| waiting.polls)
+    }
+
+    async fn look(&self) {
+        let answer = self.http.get(&self.url).send().await;
+        self.with(|waiting| waiting.polls += 1);
+        let Ok(Ok(status)) = (match answer {
+            Ok(answer) => Ok(answer.json::<Status>().await),
+            Err(error) => Err(error),
+        }) else {
+            return;
+        };
+        let Some(room) = status.waiting_room else { return };
+        let is_gone = status.skus.iter().all(|sku| sku.sold_out && !sku.may_return);
+        self.with(|waiting| {
+            let at = Instant::now();
+            let before = waiting.seen.as_ref();
+            let still_since = before.filter(|seen| seen.room.serving_limit >= room.serving_limit);
+            let still_since = still_since.map_or(at, |seen| seen.still_since);
+            let is_over = is_gone || at - still_since > PATIENCE;
+            waiting.seen = Some(Seen { at, room, is_over, still_since });
+        });
+    }
+
+    fn call(&self) {
+        self.with(|waiting| {
+            let Some(seen) = &waiting.seen else { return };
+            if seen.is_over {
+                let all = std::mem::take(&mut waiting.by_place);
+                for called in all.into_values().flatten() {
+                    let _ = called.send(Called::Over);
+                }
+                return;
+            }
+            let minutes = seen.at.elapsed().as_secs_f64() / 60.0;
+            let serving = seen.room.serving + seen.room.rate_per_minute * minutes;
+            let serving = serving.min(seen.room.serving_limit);
+            while let Some(first) = waiting.by_place.first_entry()
+                && is_served(*first.key(), serving)
+            {
+                for called in first.remove() {
+                    let _ = called.send(Called::Turn);
+                }
+            }
+        });
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Waiting) -> T) -> T {
+        act(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Exact for any number of places that there can be.
+#[allow(clippy::cast_precision_loss)]
+fn is_served(place: u64, serving: f64) -> bool {
+    place as f64 <= serving
+}

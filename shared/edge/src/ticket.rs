@@ -1,0 +1,99 @@
+//! Signed tickets: a place in a waiting room that the shopper keeps, in the answer and as a cookie.
+
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use jiff::{SignedDuration, Timestamp};
+use sale::{SaleId, ShopperId, Ticket};
+use serde::{Deserialize, Serialize};
+
+use crate::Problem;
+use crate::cookie::cookie;
+use crate::fields::invalid_fields;
+use crate::guest::SESSION_SECONDS;
+use crate::origin::PublicOrigin;
+use crate::signing::{KeyRing, Purpose};
+
+/// How long a ticket can be used, or renewed with the same place: as long as a guest stays the same guest.
+const TICKET_SECONDS: i64 = SESSION_SECONDS;
+
+/// Signs tickets, and reads them from requests.
+#[derive(Clone)]
+pub struct Tickets {
+    pub(crate) keys: KeyRing,
+    pub(crate) origin: PublicOrigin,
+}
+
+/// A ticket that is signed.
+#[derive(Debug)]
+pub struct SignedTicket {
+    /// The token.
+    pub token: String,
+    /// Until when it can be used or renewed.
+    pub expires_at: Timestamp,
+    /// The header with the cookie that says the same.
+    pub cookie: (HeaderName, HeaderValue),
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Claims {
+    aud: String,
+    exp: i64,
+    #[serde(rename = "spillway")]
+    ticket: Ticket,
+}
+
+impl Tickets {
+    /// The ticket as a signed token.
+    pub fn sign(&self, ticket: &Ticket) -> Result<SignedTicket, Problem> {
+        let internal = |error: &dyn std::error::Error| Problem::internal().caused_by(error);
+        let expires_at = Timestamp::now() + SignedDuration::from_secs(TICKET_SECONDS);
+        let claims =
+            Claims { aud: Purpose::Ticket.audience(), exp: expires_at.as_second(), ticket: ticket.clone() };
+        let token = self.keys.sign(&claims).map_err(|error| internal(&error))?;
+        let secure = if self.origin.is_https { "; Secure" } else { "" };
+        let cookie = format!(
+            "{}={token}; Path=/sales/{}; Max-Age={TICKET_SECONDS}; HttpOnly; SameSite=Lax{secure}",
+            self.cookie_name(),
+            ticket.sale
+        );
+        let cookie = cookie.parse().map_err(|error| internal(&error))?;
+        Ok(SignedTicket { token, expires_at, cookie: (SET_COOKIE, cookie) })
+    }
+
+    /// This shopper's ticket for this sale: the one that was sent, else the one of the cookie. What was sent and is
+    /// not good is refused; a cookie that is not good is as good as none, for the shopper did not choose it.
+    pub fn find(
+        &self,
+        sent: Option<&str>,
+        headers: &HeaderMap,
+        sale: &SaleId,
+        shopper: &ShopperId,
+    ) -> Result<Option<Ticket>, Problem> {
+        if let Some(token) = sent {
+            return self.read(token, sale, shopper).map(Some);
+        }
+        let token = cookie(headers, self.cookie_name());
+        Ok(token.and_then(|token| self.read(token, sale, shopper).ok()))
+    }
+
+    fn read(&self, token: &str, sale: &SaleId, shopper: &ShopperId) -> Result<Ticket, Problem> {
+        let refused = |why| invalid_fields("/ticket", why);
+        let claims = self.keys.verify::<Claims>(Purpose::Ticket, token);
+        let Claims { exp, ticket, .. } =
+            claims.map_err(|_| refused("is no ticket that this shop has signed"))?;
+        if ticket.sale != *sale {
+            return Err(refused("is of another sale"));
+        }
+        if ticket.shopper != *shopper {
+            return Err(refused("is of another shopper"));
+        }
+        if exp <= Timestamp::now().as_second() {
+            return Err(Problem::ticket_too_old());
+        }
+        Ok(ticket)
+    }
+
+    const fn cookie_name(&self) -> &'static str {
+        if self.origin.is_https { "__Secure-spillway-ticket" } else { "spillway-ticket" }
+    }
+}

@@ -1,0 +1,52 @@
+-- Gives a place in the waiting room: before the draw the shopper's lot, behind the lobby the next number. Asking for
+-- another lot gives the same one; asking for another number gives a later one.
+--
+-- ARGV[2] shopper          ARGV[3] kind of shopper, account or guest
+-- ARGV[4] requests per window (0: this attempt is not counted)   ARGV[5] window in ms
+-- Answers {word, now, remaining, reset_ms, …}:
+--   NUMBER          epoch, number behind the lobby
+--   LOT             epoch
+--   THROTTLED       retry_after_ms
+--   NO_ROOM         whoever wants may reserve at once
+--   NOT_OPEN        when the lobby opens, in ms
+--   PAUSED, ENDED, DOOR_CLOSED, SALE_NOT_FOUND, KIND_REFUSED
+--   SOLD_OUT        and no unit may return
+-- Cost: O(SKUs × log holds).
+local shopper, kind, quota, window_ms = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+
+local missing = load_sale()
+if missing then return missing end
+touch_clock()
+local may_go_on, remaining, reset_ms = take_token(shopper, quota, window_ms, false)
+if not may_go_on then return {'THROTTLED', now, 0, remaining, reset_ms} end
+local function answer(word, ...) return {word, now, remaining, reset_ms, ...} end
+
+if not load_room() then return answer('NO_ROOM') end
+if not sale.shoppers:find(kind, 1, true) then return answer('KIND_REFUSED') end
+local state = sale_state()
+if state == 'ended' then return answer('ENDED') end
+if state == 'paused' then return answer('PAUSED') end
+if room.is_closed then return answer('DOOR_CLOSED') end
+advance()
+if queue.lobby == NOT_DRAWN then
+  if room.lobby_at and now < room.lobby_at then return answer('NOT_OPEN', room.lobby_at) end
+  redis.call('PFADD', lobby_key, shopper)
+  store_queue()
+  return answer('LOT', sale.epoch)
+end
+
+-- Whoever came now would wait for nothing.
+if free_units() <= 0 then
+  local may_return = false
+  for name in sale.skus:gmatch('[^,]+') do
+    local sku = load_sku(name)
+    may_return = may_return or sku.held > 0 or sku.quarantined > 0
+  end
+  if not may_return then
+    store_queue()
+    return answer('SOLD_OUT')
+  end
+end
+queue.joined, is_changed = queue.joined + 1, true
+store_queue()
+return answer('NUMBER', sale.epoch, queue.joined)

@@ -1,0 +1,197 @@
+-- What the scripts of a waiting room share. It keeps one record per sale, however many wait:
+--   :queue        string       `queue` below
+--   :lobby        HyperLogLog  the shoppers in the lobby, until the draw
+--   :t:<shopper>  string       the place by which a shopper has held; ends a day after the sale's end
+--
+-- A place is a number: those of the lobby by lot, 1 to `lobby`, and behind them one each in the order of
+-- arrival. `served` is the highest place whose turn has begun. It grows with serving time, which stands still
+-- while the sale is not open, while serving is paused, while no unit is available, and in gaps in which nobody
+-- looked; and never are more turns open than units are available: whoever is served finds one.
+local QUEUE_FORMAT = '\1'
+local STEP_MS, GAP_MS_MAX, MARKS_PER_TURN = 100, 5000, 16
+local NOT_DRAWN = -1
+
+local queue_key, lobby_key = sale_key .. ':queue', sale_key .. ':lobby'
+local function turn_key(shopper) return sale_key .. ':t:' .. shopper end
+
+-- `room`: what the merchant says. `queue`: at what instant (ms) and serving time (ms) it was last moved on;
+-- `served`; tickets `joined` behind the lobby; size of the lobby once drawn; what was `seen` of it before; turns
+-- used and passed; `pace`, the share of the merchant's rate; marks {serving time, served, used since then, length of
+-- these turns in ms}, oldest first, as far back as a turn lasts; and of epochs that have ended, one after the other,
+-- the epoch and the tickets joined by then.
+local room, queue
+local is_changed, is_drawn_now = false, false
+
+local function unpack_queue(stored)
+  if stored:sub(1, 1) ~= QUEUE_FORMAT then error(redis.error_reply('BROKEN unknown record format of a queue')) end
+  return cmsgpack.unpack(stored:sub(2))
+end
+
+-- The waiting room, or false where the sale has none.
+local function load_room()
+  if not sale.rate then return false end
+  local v = redis.call('HMGET', sale_key, 'turn_ms', 'lobby_at', 'serving_paused', 'door_closed', 'serve_to')
+  room = {rate = sale.rate, turn_ms = tonumber(v[1]), lobby_at = tonumber(v[2]), is_paused = v[3] == '1',
+    is_closed = v[4] == '1', serve_to = tonumber(v[5])}
+  local stored = redis.call('GET', queue_key)
+  if not stored then
+    queue = {at = now, time = 0, served = 0, joined = 0, lobby = NOT_DRAWN, seen = 0, used = 0, passed = 0, pace = 1,
+      marks = {{0, 0, 0, room.turn_ms}}, epochs = {}, epoch = sale.epoch}
+    return true
+  end
+  queue = unpack_queue(stored)
+  return true
+end
+
+local function stored_queue()
+  return QUEUE_FORMAT .. cmsgpack.pack(queue)
+end
+
+-- A record of an earlier epoch, to go on with in this one: whoever has a ticket already stays ahead of whoever comes.
+local function restored(stored, epoch)
+  local record = unpack_queue(stored)
+  if record.epoch < epoch then
+    table.insert(record.epochs, record.epoch)
+    table.insert(record.epochs, record.joined)
+    record.epoch = epoch
+  end
+  record.at = now
+  queue = record
+  return stored_queue()
+end
+
+local function store_queue()
+  if is_changed then redis.call('SET', queue_key, stored_queue()) end
+  if is_drawn_now then redis.call('DEL', lobby_key) end
+end
+
+-- Whether reserving has begun, whatever has become of the sale since.
+local function has_opened()
+  return sale.version > 0 and sale.opens_at and now >= sale.opens_at
+end
+
+-- The size of the lobby so far: an estimate, as a HyperLogLog gives it, and after a takeover what was known before.
+local function lobby_size()
+  if queue.lobby ~= NOT_DRAWN then return queue.lobby end
+  return math.max(redis.call('PFCOUNT', lobby_key), queue.seen)
+end
+
+-- The draw: from now on the lobby has a size, and with the seed every lot is a place.
+local function draw()
+  queue.lobby = lobby_size()
+  is_changed, is_drawn_now = true, true
+end
+
+local function last_place()
+  return math.max(queue.lobby, 0) + queue.joined
+end
+
+-- Units that somebody whose turn it is can have now. Overdue holds count, one unit each.
+local function free_units()
+  local free = 0
+  for name in sale.skus:gmatch('[^,]+') do
+    local sku = load_sku(name)
+    free = free + available(sku) + redis.call('ZCOUNT', sku.holds_key, '-inf', now - skew_ms)
+  end
+  return free
+end
+
+-- Turns that were given, neither used nor passed. A part of a number counts as that part of a turn.
+local function open_turns()
+  local open, marks = 0, queue.marks
+  for i, mark in ipairs(marks) do
+    local served = marks[i + 1] and marks[i + 1][2] or queue.served
+    open = open + math.max(0, served - mark[2] - mark[3])
+  end
+  return open
+end
+
+-- A turn has passed when the mark after it is a whole turn ago: it lasts `turn_ms`, and at most a sixteenth more.
+local function drop_passed_turns()
+  local marks = queue.marks
+  while marks[2] and marks[2][1] + marks[1][4] <= queue.time do
+    local mark = table.remove(marks, 1)
+    queue.passed = queue.passed + math.max(0, marks[1][2] - mark[2] - mark[3])
+  end
+end
+
+-- Up to which place may be served: tickets that exist, and no more open turns than units. A share of a place is
+-- kept for whoever comes next.
+local function served_most(free)
+  return math.min(last_place() + 0.999, queue.served + math.max(0, free - open_turns()))
+end
+
+local function places_per_ms()
+  return room.rate * queue.pace / 60000
+end
+
+-- Moves the queue on to this instant. Returns the units that are free, where it looked, or nil.
+local function advance()
+  if queue.lobby == NOT_DRAWN and has_opened() then draw() end
+  local elapsed = now - queue.at
+  if elapsed < STEP_MS then return nil end
+  queue.at, is_changed = now, true
+  if room.serve_to > queue.served then queue.served = math.max(queue.served, math.min(room.serve_to, last_place())) end
+  if sale_state() ~= 'open' or room.is_paused then return nil end
+  local free = free_units()
+  if free <= 0 then return free end
+  local ms = math.min(elapsed, GAP_MS_MAX)
+  queue.time = queue.time + ms
+  local marks = queue.marks
+  if queue.time - marks[#marks][1] >= room.turn_ms / MARKS_PER_TURN then
+    marks[#marks + 1] = {queue.time, queue.served, 0, room.turn_ms}
+  end
+  drop_passed_turns()
+  queue.served = math.max(queue.served, math.min(queue.served + places_per_ms() * ms, served_most(free)))
+  return free
+end
+
+-- The place of a ticket that was given behind the lobby. Of an epoch that has ended nobody knows the last few
+-- tickets: they share the last place that is known, ahead of everybody who came later.
+local function place_of(epoch, number)
+  if epoch < sale.epoch then
+    local last = 0
+    for i = 1, #queue.epochs, 2 do
+      if queue.epochs[i] == epoch then last = queue.epochs[i + 1] end
+    end
+    number = math.min(number, last)
+  end
+  return math.max(1, math.max(queue.lobby, 0) + number)
+end
+
+-- The place of the ticket that begins at this argument: number or lot, its epoch, its number or the place of the lot,
+-- the size of the lobby for which it has that place. Nil where the lot's place has to be worked out first.
+local function place_by_ticket(i)
+  if ARGV[i] == 'number' then return place_of(tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])) end
+  if ARGV[i + 3] == tostring(queue.lobby) then return tonumber(ARGV[i + 2]) end
+end
+
+-- Of what a lot's place is worked out.
+local function drawn()
+  return queue.lobby, redis.call('HGET', sale_key, 'seed')
+end
+
+-- Whose turn it is: WAITING with the places ahead; SERVED with the serving time that is left, in ms; PASSED.
+local function turn_of(place)
+  if place > math.floor(queue.served) then return 'WAITING', math.ceil(place - queue.served) - 1 end
+  local marks = queue.marks
+  if place <= marks[1][2] then return 'PASSED', 0 end
+  local since, length = queue.time, marks[#marks][4]
+  for i = #marks, 2, -1 do
+    if place <= marks[i][2] then since, length = marks[i][1], marks[i - 1][4] end
+  end
+  return 'SERVED', math.floor(since + length - queue.time)
+end
+
+-- Notes that this turn has become a hold.
+local function use_turn(place, shopper)
+  local marks = queue.marks
+  for i = #marks, 1, -1 do
+    if place > marks[i][2] then
+      marks[i][3] = marks[i][3] + 1
+      break
+    end
+  end
+  queue.used, is_changed = queue.used + 1, true
+  redis.call('SET', turn_key(shopper), place, 'PXAT', math.max(sale.closes_at, now) + RETENTION_MS)
+end

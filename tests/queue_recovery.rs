@@ -1,0 +1,123 @@
+//! Places outlive what can happen to Redis: the death of a master, and the loss of everything.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use sale::{
+    Definition, JoinOutcome, RateLimit, ReserveOutcome, Shopper, ShopperId, ShopperKind, WaitingRoom,
+};
+use serde_json::json;
+use spillway::{Signal, signal};
+
+use crate::expiry::open_in_redis;
+use crate::queue::{patient_room, reserve, ticket};
+use crate::shop::{open_sale_in, send, units};
+use crate::system::{command, eventually, private, redis, soon, stock, stores};
+
+/// Every ticket that was acknowledged has a place of its own, whoever dies in between.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_place_is_given_twice_when_the_master_dies() {
+    let stack = stores("queue-kill");
+    let running = stack.running().unwrap();
+    let stock = stock(&running);
+    let sale = open_in_redis(&stock, patient_room(50, 600)).await;
+    let limit = RateLimit { quota: 1_000_000, window: Duration::from_secs(10) };
+    let mut joining = tokio::task::JoinSet::new();
+    for part in 0..8_u8 {
+        let (stock, sale) = (stock.clone(), sale.id.clone());
+        joining.spawn(async move {
+            let mut numbers = Vec::new();
+            for number in 0..250_u8 {
+                let mut id = [part; 16];
+                id[0] = number;
+                let shopper = Shopper { id: ShopperId::from_bytes(id), kind: ShopperKind::Account };
+                // What has no outcome has no ticket; the shopper asks again.
+                if let Ok(joined) = stock.join(&sale, &shopper, limit, soon()).await
+                    && let JoinOutcome::Joined(ticket) = joined.outcome
+                {
+                    numbers.push(ticket.number.unwrap());
+                }
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            numbers
+        });
+    }
+    eventually("some tickets", async || (ticket(&stock, &sale, 255).await.number > Some(200)).then_some(()))
+        .await;
+    signal(crate::failover::master(&running).pid, Signal::KILL);
+    let numbers: Vec<_> = joining.join_all().await.into_iter().flatten().collect();
+    let different: HashSet<_> = numbers.iter().collect();
+    assert!(numbers.len() > 500, "{} tickets", numbers.len());
+    assert_eq!(different.len(), numbers.len(), "a place was given twice");
+}
+
+#[tokio::test]
+async fn after_the_loss_of_redis_whoever_has_a_ticket_stays_ahead_of_whoever_comes() {
+    let stack = private("queue-lost");
+    let room = WaitingRoom { lobby_opens_at: None, rate_per_minute: 1, turn_seconds: 600 };
+    let terms = Definition { hold_seconds: 10, waiting_room: Some(room), ..units(5) };
+    let shop = open_sale_in(stack.running().unwrap(), terms).await;
+    let join = async |name: &str| send(shop.join(&shop.shopper(name))).await;
+    let (ann, bob) = (join("ann").await, join("bob").await);
+    assert_eq!((&ann.body["number"], &bob.body["number"]), (&json!(1), &json!(2)));
+    let ledger = crate::system::ledger(&shop.running);
+    let seen = async || ledger.queue_record(&shop.sale, soon()).await.unwrap();
+    let known = eventually("the record in the ledger", seen).await;
+    eventually("a record of both", async || seen().await.filter(|record| *record != known)).await;
+    command(&redis(&shop.running), "FLUSHALL", &[]).await;
+    let cat =
+        eventually("the takeover", async || Some(join("cat").await).filter(|answer| answer.status == 201))
+            .await;
+    assert_eq!(cat.body["number"], 3, "behind those who were there before");
+    // By hand, as far as the second place.
+    let step = json!({ "serve_to": 2 });
+    eventually("the step", async || (shop.change_queue(&step).await.status == 200).then_some(())).await;
+    for (name, place, state) in [("bob", 2, "served"), ("cat", 3, "waiting")] {
+        let ticket = if name == "bob" { &bob } else { &cat };
+        eventually(state, async || {
+            let turn = shop.turn(&shop.shopper(name), ticket.field("ticket")).await.body["turn"].clone();
+            assert_eq!(turn["place"], place);
+            (turn["state"] == state).then_some(())
+        })
+        .await;
+    }
+}
+
+/// The last tickets before a loss are in no record: they share the last place that is known.
+#[tokio::test]
+async fn tickets_that_no_record_knows_share_the_last_place_that_is_known() {
+    let stack = stores("queue-late");
+    let running = stack.running().unwrap();
+    let stock = stock(&running);
+    let sale = open_in_redis(&stock, patient_room(50, 60_000)).await;
+    let mut tickets = vec![ticket(&stock, &sale, 1).await, ticket(&stock, &sale, 2).await];
+    let record = stock.tick(&sale.id, sale::Load::Normal, soon()).await.unwrap().unwrap();
+    tickets.push(ticket(&stock, &sale, 3).await);
+    command(&redis(&running), "FLUSHALL", &[]).await;
+    let skus = [sale::SeedSku { sku: sale.definition.skus[0].sku.clone(), stock: 50, top: 50 }];
+    stock.seed(&sale.id, 2, &skus, &[], Some(&record.bytes), true, soon()).await.unwrap();
+    let mut seeded = sale.clone();
+    seeded.version = 2;
+    let part = sale::Part {
+        epoch: 2,
+        quarantine_until: jiff::Timestamp::UNIX_EPOCH,
+        quarantine: Duration::from_millis(1),
+        sku: &skus[0].sku,
+        serials: 1..=50,
+        orders: &[],
+    };
+    stock.rebuild(&sale.id, &part, soon()).await.unwrap();
+    stock.change(&seeded, soon()).await.unwrap();
+    let newcomer = ticket(&stock, &sale, 4).await;
+    assert_eq!((newcomer.epoch, newcomer.number), (2, Some(3)));
+    for (ticket, place) in tickets.iter().chain([&newcomer]).zip([1, 2, 2, 3]) {
+        match crate::queue::turn(&stock, ticket).await {
+            sale::Turn::Waiting { place: told, .. } | sale::Turn::Served { place: told, .. } => {
+                assert_eq!(told, place);
+            }
+            turn => panic!("{turn:?}"),
+        }
+    }
+    let refused = reserve(&stock, &newcomer, 4).await;
+    assert!(matches!(refused, ReserveOutcome::NotYourTurn { place: 3, .. }), "{refused:?}");
+}

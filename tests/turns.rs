@@ -1,0 +1,210 @@
+//! Turns: how they follow time, stock and the merchant. These sales are in Redis alone.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use sale::{JoinOutcome, Load, ReserveOutcome, RoomState, Turn};
+
+use crate::expiry::open_in_redis;
+use crate::queue::{hold, join, patient_room, reserve, room, shopper, ticket, turn, view};
+use crate::shop::units;
+use crate::system::{eventually, shared, soon, stock};
+
+#[tokio::test]
+async fn no_more_turns_are_open_than_units_are_there_and_a_unit_that_returns_goes_to_the_next() {
+    let stock = stock(&shared());
+    let sale = open_in_redis(&stock, patient_room(2, 1_000_000)).await;
+    let mut tickets = Vec::new();
+    for number in 1..=4 {
+        tickets.push(ticket(&stock, &sale, number).await);
+    }
+    let first = hold(&stock, &tickets[0], 1).await;
+    eventually("the second turn", async || {
+        matches!(turn(&stock, &tickets[1]).await, Turn::Served { .. }).then_some(())
+    })
+    .await;
+    // At this rate all would have been served long since.
+    let (_, room) = view(&stock, &sale).await;
+    assert_eq!((room.state, room.served_thousandths, room.last_place), (RoomState::NoUnits, 2_000, 4));
+    assert_eq!(turn(&stock, &tickets[2]).await, Turn::Waiting { place: 3, ahead: 0 });
+    hold(&stock, &tickets[1], 2).await;
+    assert!(matches!(
+        reserve(&stock, &tickets[2], 3).await,
+        ReserveOutcome::NotYourTurn { place: 3, ahead: 0 }
+    ));
+
+    stock.release(&sale.id, &first.id, &shopper(1).id, soon()).await.unwrap();
+    let newcomer = ticket(&stock, &sale, 9).await;
+    eventually("the third turn", async || {
+        matches!(turn(&stock, &tickets[2]).await, Turn::Served { .. }).then_some(())
+    })
+    .await;
+    for (ticket, number) in [(&tickets[3], 4), (&newcomer, 9)] {
+        let refused = reserve(&stock, ticket, number).await;
+        assert!(matches!(refused, ReserveOutcome::NotYourTurn { .. }), "{refused:?}");
+    }
+    assert_eq!(
+        reserve(&stock, &tickets[0], 1).await,
+        ReserveOutcome::TicketUsed,
+        "who released it is not the next"
+    );
+    let held = hold(&stock, &tickets[2], 3).await;
+    assert_eq!(held.units, first.units);
+}
+
+#[tokio::test]
+async fn a_turn_that_nobody_uses_passes_and_the_next_one_comes() {
+    let stock = stock(&shared());
+    let sale = open_in_redis(&stock, room(1, 60_000)).await;
+    let (absent, next) = (ticket(&stock, &sale, 1).await, ticket(&stock, &sale, 2).await);
+    let served = eventually("the first turn", async || match turn(&stock, &absent).await {
+        Turn::Served { place, left } => Some((place, left)),
+        _ => None,
+    })
+    .await;
+    assert_eq!(served.0, 1);
+    assert!(served.1 <= Duration::from_secs(1));
+    assert_eq!(turn(&stock, &next).await, Turn::Waiting { place: 2, ahead: 0 });
+    hold(&stock, &next, 2).await;
+    assert_eq!(turn(&stock, &absent).await, Turn::Passed { place: 1 });
+    assert_eq!(reserve(&stock, &absent, 1).await, ReserveOutcome::TurnPassed);
+    let (_, room) = view(&stock, &sale).await;
+    assert_eq!((room.turns_used, room.turns_passed), (1, 1));
+}
+
+#[tokio::test]
+async fn a_turn_lasts_longer_while_the_sale_is_paused_or_nothing_is_available() {
+    let stock = stock(&shared());
+    let mut sale = open_in_redis(&stock, room(1, 60_000)).await;
+    let waiting = ticket(&stock, &sale, 1).await;
+    eventually("the turn", async || {
+        matches!(turn(&stock, &waiting).await, Turn::Served { .. }).then_some(())
+    })
+    .await;
+    sale.paused = true;
+    sale.version += 1;
+    stock.change(&sale, soon()).await.unwrap();
+    let left = turn(&stock, &waiting).await;
+    let (paused_at, _) = view(&stock, &sale).await;
+    eventually("two lengths of a turn", async || {
+        (view(&stock, &sale).await.0 > paused_at + SignedDuration::from_secs(2)).then_some(())
+    })
+    .await;
+    assert_eq!(turn(&stock, &waiting).await, left, "time stands still");
+    sale.paused = false;
+    sale.version += 1;
+    stock.change(&sale, soon()).await.unwrap();
+    let held = hold(&stock, &waiting, 1).await;
+
+    // The unit is gone now; of another one there is none.
+    let (other, since) = (ticket(&stock, &sale, 2).await, view(&stock, &sale).await.0);
+    eventually("two lengths of a turn", async || {
+        (view(&stock, &sale).await.0 > since + SignedDuration::from_secs(2)).then_some(())
+    })
+    .await;
+    assert_eq!(turn(&stock, &other).await, Turn::Waiting { place: 2, ahead: 0 });
+    stock.release(&sale.id, &held.id, &shopper(1).id, soon()).await.unwrap();
+    hold(&stock, &other, 2).await;
+}
+
+#[tokio::test]
+async fn what_the_status_says_of_the_serving_number_is_what_it_becomes() {
+    let stock = stock(&shared());
+    let sale = open_in_redis(&stock, patient_room(1_000, 3_000)).await;
+    for number in 0..120 {
+        ticket(&stock, &sale, number).await;
+    }
+    let (mut at, mut room) = view(&stock, &sale).await;
+    for _ in 0..5 {
+        let (then, later) = eventually("a moment", async || {
+            Some(view(&stock, &sale).await).filter(|(then, _)| *then > at + SignedDuration::from_millis(150))
+        })
+        .await;
+        // Nobody moves the queue on but those who look; 50 places a second, and a step of 100 ms.
+        let elapsed_ms = u64::try_from(then.as_millisecond() - at.as_millisecond()).unwrap();
+        let grown = room.rate_thousandths * elapsed_ms / 60_000;
+        let expected = (room.served_thousandths + grown).min(room.limit_thousandths);
+        let found = later.served_thousandths;
+        let step = room.rate_thousandths * 100 / 60_000 + 1;
+        assert!(
+            found + step >= expected && found <= expected + step,
+            "{found} instead of {expected} of {room:?}"
+        );
+        (at, room) = (then, later);
+    }
+}
+
+#[tokio::test]
+async fn the_merchant_serves_up_to_a_place_at_once_pauses_and_closes_the_door() {
+    let stock = stock(&shared());
+    let mut sale = open_in_redis(&stock, patient_room(50, 1)).await;
+    let mut tickets = Vec::new();
+    for number in 1..=5 {
+        tickets.push(ticket(&stock, &sale, number).await);
+    }
+    sale.room.serve_to = 3;
+    sale.version += 1;
+    stock.change(&sale, soon()).await.unwrap();
+    hold(&stock, &tickets[2], 3).await;
+    assert!(matches!(turn(&stock, &tickets[3]).await, Turn::Waiting { place: 4, ahead: 0 }));
+
+    sale.definition.waiting_room.as_mut().unwrap().rate_per_minute = 1_000_000;
+    (sale.room.is_paused, sale.room.is_closed) = (true, true);
+    sale.version += 1;
+    stock.change(&sale, soon()).await.unwrap();
+    let (since, room) = view(&stock, &sale).await;
+    assert_eq!((room.state, room.is_closed), (RoomState::Paused, true));
+    assert_eq!(join(&stock, &sale, 6).await, JoinOutcome::DoorClosed);
+    eventually("a moment", async || {
+        (view(&stock, &sale).await.0 > since + SignedDuration::from_millis(500)).then_some(())
+    })
+    .await;
+    assert!(matches!(turn(&stock, &tickets[3]).await, Turn::Waiting { place: 4, .. }));
+    hold(&stock, &tickets[0], 1).await;
+}
+
+#[tokio::test]
+async fn a_shorter_turn_is_one_that_begins_later() {
+    let stock = stock(&shared());
+    let mut sale = open_in_redis(&stock, patient_room(50, 60_000)).await;
+    let served = ticket(&stock, &sale, 1).await;
+    eventually("the turn", async || matches!(turn(&stock, &served).await, Turn::Served { .. }).then_some(()))
+        .await;
+    sale.definition.waiting_room.as_mut().unwrap().turn_seconds = 10;
+    sale.version += 1;
+    stock.change(&sale, soon()).await.unwrap();
+    match turn(&stock, &served).await {
+        Turn::Served { left, .. } => assert!(left > Duration::from_secs(500), "{left:?}"),
+        turn => panic!("{turn:?}"),
+    }
+}
+
+#[tokio::test]
+async fn where_shoppers_cannot_be_served_as_fast_fewer_are_let_in_and_then_more_again() {
+    let stock = stock(&shared());
+    let sale = open_in_redis(&stock, patient_room(50, 600)).await;
+    let mut paces = Vec::new();
+    for load in [
+        Load::TooMuch,
+        Load::TooMuch,
+        Load::TooMuch,
+        Load::TooMuch,
+        Load::TooMuch,
+        Load::Normal,
+        Load::Normal,
+    ] {
+        stock.tick(&sale.id, load, soon()).await.unwrap().unwrap();
+        let (_, room) = view(&stock, &sale).await;
+        assert_eq!(room.rate_thousandths, 600 * u64::from(room.pace_thousandths));
+        paces.push(room.pace_thousandths);
+    }
+    assert_eq!(paces, [500, 250, 125, 100, 100, 150, 200]);
+    for _ in 0..20 {
+        stock.tick(&sale.id, Load::Normal, soon()).await.unwrap();
+    }
+    assert_eq!(view(&stock, &sale).await.1.pace_thousandths, 1_000);
+    assert_eq!(
+        stock.tick(&open_in_redis(&stock, units(1)).await.id, Load::Normal, soon()).await.unwrap(),
+        None
+    );
+}
