@@ -22,7 +22,7 @@ async fn the_page_shows_the_sale_to_everybody_alike_and_nothing_of_it_is_taken_f
     let ann = shop.shopper("ann");
     let hers = send(shop.request(Method::GET, &shop.path("")).bearer_auth(&ann.token)).await;
     assert_eq!(hers.text, page.text);
-    for asset in ["/assets/sale.css", "/assets/sale.js"] {
+    for asset in ["/assets/sale.css", "/assets/queue.js", "/assets/sale.js"] {
         assert!(page.text.contains(asset));
         assert_eq!(send(shop.request(Method::GET, asset)).await.status, 200);
     }

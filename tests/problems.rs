@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use edge::PROBLEMS;
+use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::Algorithm;
 use ledger::CONFIRM_DEADLINE;
 use reqwest::{Method, RequestBuilder};
-use sale::{Definition, Reservation, ReservationId};
+use sale::{Definition, Reservation, ReservationId, WaitingRoom};
 use serde_json::json;
 use spillway::ExtraFunction;
 use tokio::net::TcpListener;
@@ -48,12 +49,44 @@ async fn every_row_of_the_problem_table_is_met_by_somebody() {
     let mut met = Met::default();
     whatever_a_request_can_get_wrong(&mut met).await;
     whatever_a_sale_can_refuse(&mut met).await;
+    whatever_a_waiting_room_can_refuse(&mut met).await;
     whatever_a_reservation_can_have_become(&mut met).await;
     whatever_a_merchant_can_collide_with(&mut met).await;
     whatever_can_fail_beneath(&mut met).await;
     whatever_can_fail_beside(&mut met).await;
     let missing: Vec<_> = PROBLEMS.iter().map(|row| row.slug).filter(|slug| !met.0.contains(*slug)).collect();
     assert_eq!(missing, [""; 0], "rows that nobody met");
+}
+
+async fn whatever_a_waiting_room_can_refuse(met: &mut Met) {
+    let room = WaitingRoom { lobby_opens_at: None, rate_per_minute: 1_000_000, turn_seconds: 10 };
+    let terms = Definition { waiting_room: Some(room.clone()), ..units(5) };
+    let shop = open_sale(terms.clone()).await;
+    let ann = shop.shopper("ann");
+    met.add(&shop.reserve(&ann, "wish", 1).await);
+    let ticket = send(shop.join(&ann)).await;
+    let wish = async || send(shop.wish_with(&ann, "wish", ticket.field("ticket"))).await;
+    let held = eventually("the turn", async || {
+        let answer = wish().await;
+        if answer.status == 403 {
+            met.add(&answer);
+        }
+        (answer.status == 201).then_some(answer)
+    })
+    .await;
+    shop.release(&ann, held.field("id")).await;
+    met.add(&send(shop.wish_with(&ann, "again", ticket.field("ticket"))).await);
+    shop.change_queue(&json!({ "rate_per_minute": 1, "door_closed": false })).await;
+    let behind = send(shop.join(&ann)).await;
+    met.add(&send(shop.wish_with(&ann, "later", behind.field("ticket"))).await);
+    shop.change_queue(&json!({ "door_closed": true })).await;
+    met.add(&send(shop.join(&ann)).await);
+    let plain = open_sale(units(5)).await;
+    met.add(&send(plain.join(&ann)).await);
+    let lobby_opens_at = Some(Timestamp::now() + SignedDuration::from_mins(30));
+    let early =
+        Definition { opens_at: None, waiting_room: Some(WaitingRoom { lobby_opens_at, ..room }), ..terms };
+    met.add(&send(open_sale(early).await.join(&ann)).await);
 }
 
 async fn whatever_a_request_can_get_wrong(met: &mut Met) {
@@ -129,7 +162,7 @@ async fn whatever_a_reservation_can_have_become(met: &mut Met) {
     let ben = last.shopper("ben");
     let id = last.hold(&ben, "k").await;
     let thief = Reservation { sale: last.sale.clone(), ..reservation(1) };
-    ledger(&last.running).record(&thief, jiff::Timestamp::now(), soon()).await.unwrap();
+    ledger(&last.running).record(&thief, Timestamp::now(), soon()).await.unwrap();
     met.add(&last.confirm(&ben, &id).await);
 }
 

@@ -24,7 +24,7 @@ impl Shop {
         send(self.join(shopper).json(&json!({ "ticket": ticket }))).await
     }
 
-    fn wish_with(&self, shopper: &Shopper, key: &str, ticket: &str) -> RequestBuilder {
+    pub(crate) fn wish_with(&self, shopper: &Shopper, key: &str, ticket: &str) -> RequestBuilder {
         self.wish(shopper, key, 1).json(&json!({ "sku": "unit", "quantity": 1, "ticket": ticket }))
     }
 

@@ -6,12 +6,12 @@ const sale = main.dataset.sale;
 const currency = main.dataset.currency;
 const base = `/sales/${sale}`;
 const element = (id) => document.getElementById(id);
-let clockOffsetMs = 0;
+let clockOffsetMs = null;
 let status = null;
 let hold = null;
 let holdEndsAt = 0;
 
-const serverNow = () => Date.now() + clockOffsetMs;
+const serverNow = () => Date.now() + (clockOffsetMs ?? 0);
 const say = (text) => { element('message').textContent = text; };
 
 function formatPrice(minor) {
@@ -40,7 +40,7 @@ function showStatus() {
     const place = document.querySelector(`[data-available="${sku.sku}"]`);
     const button = document.querySelector(`[data-reserve="${sku.sku}"]`);
     if (place) place.textContent = text;
-    if (button) button.disabled = status.state !== 'open' || sku.sold_out || isHolding();
+    if (button) button.disabled = status.state !== 'open' || sku.sold_out || isHolding() || !isMyTurn();
   }
 }
 
@@ -82,7 +82,10 @@ async function poll() {
     const { ok, answer } = await call('GET', `${base}/status`);
     if (ok && answer.sale === sale) {
       status = answer;
-      clockOffsetMs = Date.parse(answer.server_time) - (before + Date.now()) / 2;
+      // An answer from a cache is late: the freshest so far tells the server's clock best.
+      const ahead = Date.parse(answer.server_time) - (before + Date.now()) / 2;
+      clockOffsetMs = Math.max(clockOffsetMs ?? -Infinity, ahead);
+      await findPlace();
       pause = answer.poll_after_ms;
       showStatus();
     }
@@ -109,6 +112,7 @@ async function resume(wish) {
     const { ok, answer } = await call('POST', `${base}/reservations`, headers, body);
     if (ok) keep(answer);
     else {
+      if (answer.type?.endsWith('/ticket-expired')) line.ticket = { ...line.ticket, turn: { state: 'passed' } };
       if (isOver(answer)) forget();
       else if (isRecovering(answer) && wish.hold) {
         keep({ ...wish.hold, expires_in_ms: Date.parse(wish.hold.expires_at) - serverNow() });
@@ -123,7 +127,7 @@ async function resume(wish) {
 
 // Whether the wish has its last answer; everything else is worth the same key again.
 const isOver = ({ status, type }) => [404, 410, 422].includes(status)
-  || ['sold-out', 'limit-reached', 'sale-not-open', 'order-cancelled'].includes(type?.split('/').pop());
+  || ['sold-out', 'limit-reached', 'sale-not-open', 'order-cancelled', 'ticket-missing', 'not-your-turn', 'ticket-expired'].includes(type?.split('/').pop());
 
 const isRecovering = ({ type }) => type?.endsWith('/recovering');
 
@@ -159,5 +163,5 @@ element('confirm').addEventListener('click', (event) => guarded(event.currentTar
 element('release').addEventListener('click', (event) => guarded(event.currentTarget, release));
 const kept = localStorage.getItem(`hold:${sale}`);
 if (kept) resume(JSON.parse(kept));
-setInterval(() => { if (status) showStatus(); showHold(); }, 1000);
+setInterval(() => { if (status) showStatus(); showHold(); showLine(); }, 1000);
 poll();

@@ -78,6 +78,7 @@ async fn status(
 async fn asset(Path(file): Path<String>) -> Result<Response, Problem> {
     let (kind, content) = match file.as_str() {
         "sale.css" => ("text/css; charset=utf-8", include_str!("../assets/sale.css")),
+        "queue.js" => ("text/javascript; charset=utf-8", include_str!("../assets/queue.js")),
         "sale.js" => ("text/javascript; charset=utf-8", include_str!("../assets/sale.js")),
         _ => return Err(Problem::route_not_found()),
     };

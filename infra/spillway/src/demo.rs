@@ -1,4 +1,4 @@
-//! The demo sale: `infra/demo.toml`, created when there is none yet, and open.
+//! The demo sale: `infra/demo.toml`, created when there is none yet; it opens half a minute later.
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use api::WaitingRoomStatus;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
@@ -28,12 +29,14 @@ pub(crate) struct Turnstile {
 struct Waiting {
     by_place: BTreeMap<u64, Vec<oneshot::Sender<Called>>>,
     seen: Option<Seen>,
+    /// How far the server's clock is ahead of this one, by the freshest answer: one from a cache is late.
+    clock_ahead: Option<SignedDuration>,
     polls: u64,
 }
 
 struct Seen {
-    at: Instant,
     room: WaitingRoomStatus,
+    server_time: Timestamp,
     is_over: bool,
     /// Since when no more are let in.
     still_since: Instant,
@@ -50,6 +53,7 @@ pub(crate) enum Called {
 
 #[derive(Deserialize)]
 struct Status {
+    server_time: Timestamp,
     waiting_room: Option<WaitingRoomStatus>,
     skus: Vec<Sku>,
 }
@@ -102,12 +106,14 @@ impl Turnstile {
         let Some(room) = status.waiting_room else { return };
         let is_gone = status.skus.iter().all(|sku| sku.sold_out && !sku.may_return);
         self.with(|waiting| {
-            let at = Instant::now();
+            let (at, server_time) = (Instant::now(), status.server_time);
+            let ahead = server_time.duration_since(Timestamp::now());
+            waiting.clock_ahead = Some(waiting.clock_ahead.map_or(ahead, |known| known.max(ahead)));
             let before = waiting.seen.as_ref();
             let still_since = before.filter(|seen| seen.room.serving_limit >= room.serving_limit);
             let still_since = still_since.map_or(at, |seen| seen.still_since);
             let is_over = is_gone || at - still_since > PATIENCE;
-            waiting.seen = Some(Seen { at, room, is_over, still_since });
+            waiting.seen = Some(Seen { room, server_time, is_over, still_since });
         });
     }
 
@@ -121,7 +127,8 @@ impl Turnstile {
                 }
                 return;
             }
-            let minutes = seen.at.elapsed().as_secs_f64() / 60.0;
+            let now = Timestamp::now() + waiting.clock_ahead.unwrap_or_default();
+            let minutes = now.duration_since(seen.server_time).as_secs_f64().max(0.0) / 60.0;
             let serving = seen.room.serving + seen.room.rate_per_minute * minutes;
             let serving = serving.min(seen.room.serving_limit);
             while let Some(first) = waiting.by_place.first_entry()

@@ -159,7 +159,9 @@ impl UpArguments {
 fn summarise(running: &Running) -> Result<()> {
     let url = &running.url;
     match running.parts {
-        Parts::All => say(&format!("\nSpillway runs at {url}\n\n  the demo sale  {url}/sales/{DEMO_SALE}")),
+        Parts::All => say(&format!(
+            "\nSpillway runs at {url}\n\n  the demo sale  {url}/sales/{DEMO_SALE}, which opens half a minute after it was created"
+        )),
         Parts::AllButGateway => say(&format!("\nSpillway runs for a gateway at {url}\n")),
         Parts::Stores => say(&format!("\nRedis and the ledger run for functions at {url}\n")),
     }

@@ -82,8 +82,10 @@ impl Evidence<'_> {
         let with_place = |visit: &&Visit| visit.place.is_some();
         let holders = self.visits.iter().filter(with_place).filter(|visit| !visit.holds.is_empty());
         let last = holders.filter_map(|visit| visit.place).max();
-        let without = self.visits.iter().filter(|visit| visit.place < last && visit.refusal.is_some());
+        let without = self.visits.iter().filter(|visit| visit.place < last);
         let without = without.filter_map(|visit| visit.place.zip(visit.refusal.as_deref()));
+        // A greedy shopper's second wish may have come before the first.
+        let without = without.filter(|(_, refusal)| ["sold-out", "ticket-expired"].contains(refusal));
         without
             .map(|(place, refusal)| format!("place {place} went without ({refusal}), and one behind did not"))
             .collect()

@@ -47,6 +47,7 @@ if free_units() <= 0 then
     return answer('SOLD_OUT')
   end
 end
-queue.joined, is_changed = queue.joined + 1, true
+local number = queue.joined + 1
+redis.call('HSET', sale_key, 'joined', number)
 store_queue()
-return answer('NUMBER', sale.epoch, queue.joined)
+return answer('NUMBER', sale.epoch, number)

@@ -4,7 +4,7 @@
 -- ARGV[1]   clock skew in ms: a unit is sold again at `expires_at` plus this allowance
 --
 -- Keys of a sale, all behind the tag:
---   (none)             hash    window, limit, hold length, epoch, clock, definition; rate, turn_ms, lobby_at,
+--   (none)             hash    window, limit, hold length, epoch, clock, definition; rate, turn_ms, lobby_at, joined,
 --                              serving_paused, door_closed, serve_to, seed: the waiting room, where there is one
 --   :sku:<sku>         hash    stock top next held sold quarantined withdrawn price; compared: in which history it
 --                              was held against the ledger, and how far

@@ -1,4 +1,5 @@
--- What the scripts of a waiting room share. It keeps one record per sale, however many wait:
+-- What the scripts of a waiting room share. It keeps one record per sale, however many wait, and in the sale's own
+-- hash how many tickets were given behind the lobby:
 --   :queue        string       `queue` below
 --   :lobby        HyperLogLog  the shoppers in the lobby, until the draw
 --   :t:<shopper>  string       the place by which a shopper has held; ends a day after the sale's end
@@ -30,16 +31,14 @@ end
 -- The waiting room, or false where the sale has none.
 local function load_room()
   if not sale.rate then return false end
-  local v = redis.call('HMGET', sale_key, 'turn_ms', 'lobby_at', 'serving_paused', 'door_closed', 'serve_to')
+  local v = redis.call('HMGET', sale_key, 'turn_ms', 'lobby_at', 'serving_paused', 'door_closed', 'serve_to', 'joined')
   room = {rate = sale.rate, turn_ms = tonumber(v[1]), lobby_at = tonumber(v[2]), is_paused = v[3] == '1',
     is_closed = v[4] == '1', serve_to = tonumber(v[5])}
   local stored = redis.call('GET', queue_key)
-  if not stored then
-    queue = {at = now, time = 0, served = 0, joined = 0, lobby = NOT_DRAWN, seen = 0, used = 0, passed = 0, pace = 1,
-      marks = {{0, 0, 0, room.turn_ms}}, epochs = {}, epoch = sale.epoch}
-    return true
-  end
-  queue = unpack_queue(stored)
+  queue = stored and unpack_queue(stored) or {at = now, time = 0, served = 0, joined = 0, lobby = NOT_DRAWN, seen = 0,
+    used = 0, passed = 0, pace = 1, marks = {{0, 0, 0, room.turn_ms}}, epochs = {}, epoch = sale.epoch}
+  -- After a takeover the record alone knows of tickets.
+  queue.joined = tonumber(v[6]) or queue.joined
   return true
 end
 
@@ -125,16 +124,16 @@ local function places_per_ms()
   return room.rate * queue.pace / 60000
 end
 
--- Moves the queue on to this instant. Returns the units that are free, where it looked, or nil.
+-- Moves the queue on to this instant.
 local function advance()
   if queue.lobby == NOT_DRAWN and has_opened() then draw() end
   local elapsed = now - queue.at
-  if elapsed < STEP_MS then return nil end
+  if elapsed < STEP_MS then return end
   queue.at, is_changed = now, true
-  if room.serve_to > queue.served then queue.served = math.max(queue.served, math.min(room.serve_to, last_place())) end
-  if sale_state() ~= 'open' or room.is_paused then return nil end
+  queue.served = math.max(queue.served, math.min(room.serve_to, last_place()))
+  if sale_state() ~= 'open' or room.is_paused then return end
   local free = free_units()
-  if free <= 0 then return free end
+  if free <= 0 then return end
   local ms = math.min(elapsed, GAP_MS_MAX)
   queue.time = queue.time + ms
   local marks = queue.marks
@@ -143,7 +142,6 @@ local function advance()
   end
   drop_passed_turns()
   queue.served = math.max(queue.served, math.min(queue.served + places_per_ms() * ms, served_most(free)))
-  return free
 end
 
 -- The place of a ticket that was given behind the lobby. Of an epoch that has ended nobody knows the last few
