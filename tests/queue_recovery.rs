@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use sale::{
-    Definition, JoinOutcome, RateLimit, ReserveOutcome, Shopper, ShopperId, ShopperKind, WaitingRoom,
+    Deadline, Definition, JoinOutcome, Next, RateLimit, ReserveOutcome, Shopper, ShopperId, ShopperKind,
+    WaitingRoom,
 };
 use serde_json::json;
 use spillway::{Signal, signal};
@@ -49,6 +50,33 @@ async fn no_place_is_given_twice_when_the_master_dies() {
     let different: HashSet<_> = numbers.iter().collect();
     assert!(numbers.len() > 500, "{} tickets", numbers.len());
     assert_eq!(different.len(), numbers.len(), "a place was given twice");
+}
+
+/// A promoted replica that does not know of a place would give it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_of_which_no_replica_knows_is_not_told() {
+    let stack = stores("queue-frozen");
+    let running = stack.running().unwrap();
+    let stock = stock(&running);
+    let sale = open_in_redis(&stock, patient_room(50, 600)).await;
+    let before = ticket(&stock, &sale, 1).await;
+    let master = crate::failover::master(&running);
+    let replicas: Vec<_> = running.redis.iter().filter(|part| part.pid != master.pid).collect();
+    let limit = RateLimit { quota: 1_000_000, window: Duration::from_secs(10) };
+    let shopper = Shopper { id: ShopperId::from_bytes([2; 16]), kind: ShopperKind::Account };
+    replicas.iter().for_each(|replica| signal(replica.pid, Signal::STOP));
+    let told = stock.join(&sale.id, &shopper, limit, Deadline::after(Duration::from_millis(600))).await;
+    replicas.iter().for_each(|replica| signal(replica.pid, Signal::CONT));
+    assert!(told.as_ref().is_err_and(|error| error.next() == Next::OutcomeUnknown), "{told:?}");
+    let after = eventually("a ticket", async || match stock.join(&sale.id, &shopper, limit, soon()).await {
+        Ok(joined) => match joined.outcome {
+            JoinOutcome::Joined(ticket) => Some(ticket),
+            outcome => panic!("{outcome:?}"),
+        },
+        Err(_) => None,
+    })
+    .await;
+    assert!(after.number > before.number, "a later place: {after:?}");
 }
 
 #[tokio::test]

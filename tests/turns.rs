@@ -87,6 +87,7 @@ async fn a_turn_lasts_longer_while_the_sale_is_paused_or_nothing_is_available() 
     let left = turn(&stock, &waiting).await;
     let (paused_at, _) = view(&stock, &sale).await;
     eventually("two lengths of a turn", async || {
+        stock.tick(&sale.id, Load::Normal, soon()).await.unwrap();
         (view(&stock, &sale).await.0 > paused_at + SignedDuration::from_secs(2)).then_some(())
     })
     .await;
@@ -99,6 +100,7 @@ async fn a_turn_lasts_longer_while_the_sale_is_paused_or_nothing_is_available() 
     // The unit is gone now; of another one there is none.
     let (other, since) = (ticket(&stock, &sale, 2).await, view(&stock, &sale).await.0);
     eventually("two lengths of a turn", async || {
+        stock.tick(&sale.id, Load::Normal, soon()).await.unwrap();
         (view(&stock, &sale).await.0 > since + SignedDuration::from_secs(2)).then_some(())
     })
     .await;
