@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use sale::{
-    Deadline, Definition, JoinOutcome, Next, RateLimit, ReserveOutcome, Shopper, ShopperId, ShopperKind,
-    WaitingRoom,
+    Deadline, Definition, JoinOutcome, Next, RateLimit, ReserveOutcome, Seeding, Shopper, ShopperId,
+    ShopperKind, WaitingRoom,
 };
 use serde_json::json;
 use spillway::{Signal, signal};
@@ -123,7 +123,9 @@ async fn tickets_that_no_record_knows_share_the_last_place_that_is_known() {
     tickets.push(ticket(&stock, &sale, 3).await);
     command(&redis(&running), "FLUSHALL", &[]).await;
     let skus = [sale::SeedSku { sku: sale.definition.skus[0].sku.clone(), stock: 50, top: 50 }];
-    stock.seed(&sale.id, 2, &skus, &[], Some(&record.bytes), true, soon()).await.unwrap();
+    let of_ledger =
+        Seeding { epoch: 2, skus: &skus, applied: &[], queue: Some(&record.bytes), is_last: true };
+    stock.seed(&sale.id, &of_ledger, soon()).await.unwrap();
     let mut seeded = sale.clone();
     seeded.version = 2;
     let part = sale::Part {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use sale::{
     AppliedRestock, Deadline, Part, PartOrder, Progress, RebuildOutcome, SaleId, SeedOutcome, SeedSku,
-    SkuProgress, Stock, TakeoverPhase, TakeoverProgress,
+    Seeding, SkuProgress, Stock, TakeoverPhase, TakeoverProgress,
 };
 
 use crate::confirm::{CONFIRM_DEADLINE, PurchaseError};
@@ -70,7 +70,8 @@ impl Ledger {
             let (skus, applied) = (skus(&record), applied(&record));
             let queue = self.queue_record(id, deadline).await?;
             let (queue, epoch) = (queue.as_deref(), record.sale.epoch);
-            let outcome = stock.seed(id, epoch, &skus, &applied, queue, is_last, deadline).await?;
+            let of_ledger = Seeding { epoch, skus: &skus, applied: &applied, queue, is_last };
+            let outcome = stock.seed(id, &of_ledger, deadline).await?;
             if outcome == SeedOutcome::Seeded {
                 tracing::error!(sale = %id, epoch = record.sale.epoch, "Redis has lost a sale; it is built again");
             }

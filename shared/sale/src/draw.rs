@@ -31,7 +31,7 @@ pub struct Commitment([u8; 32]);
 /// A draw that is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Draw {
-    /// Shoppers in the lobby, as far as a HyperLogLog tells.
+    /// Shoppers in the lobby, as far as a `HyperLogLog` tells.
     pub lobby: u64,
     /// The seed.
     pub seed: Seed,

@@ -75,7 +75,7 @@ pub use reserve::{Quota, RateLimit, ReserveAnswer, ReserveOutcome, ReserveReques
 pub use restock::RestockOutcome;
 #[cfg(feature = "schema")]
 pub use schema::Time;
-pub use seed::{AppliedRestock, SeedOutcome, SeedSku};
+pub use seed::{AppliedRestock, SeedOutcome, SeedSku, Seeding};
 pub use sentinel::{Deadline, Next, Status as RedisStatus};
 pub use shopper::{Shopper, ShopperId, ShopperKind};
 pub use stock::{Stock, StockError};

@@ -29,6 +29,21 @@ pub struct AppliedRestock {
     pub quantity: u32,
 }
 
+/// A sale as the ledger has it.
+#[derive(Debug, Clone, Copy)]
+pub struct Seeding<'a> {
+    /// The epoch that begins.
+    pub epoch: u64,
+    /// Every SKU.
+    pub skus: &'a [SeedSku],
+    /// Restocks that are in these figures.
+    pub applied: &'a [AppliedRestock],
+    /// The last record of its queue, from which a waiting room goes on.
+    pub queue: Option<&'a [u8]>,
+    /// Whether every sale that exists is in Redis with this one.
+    pub is_last: bool,
+}
+
 /// What became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SeedOutcome {
@@ -39,18 +54,14 @@ pub enum SeedOutcome {
 }
 
 impl Stock {
-    /// Puts a sale into Redis with every unit kept back; `rebuild` goes on from there. With `is_last` every sale
-    /// that exists is in Redis. A waiting room goes on from the last record of its queue.
+    /// Puts a sale into Redis with every unit kept back; `rebuild` goes on from there.
     pub async fn seed(
         &self,
         sale: &SaleId,
-        epoch: u64,
-        skus: &[SeedSku],
-        applied: &[AppliedRestock],
-        queue: Option<&[u8]>,
-        is_last: bool,
+        of_ledger: &Seeding<'_>,
         deadline: Deadline,
     ) -> Result<SeedOutcome, StockError> {
+        let Seeding { epoch, skus, applied, queue, is_last } = *of_ledger;
         let mut script = self
             .invocation(&SEED, sale)
             .arg(epoch.to_string())
