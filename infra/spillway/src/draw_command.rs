@@ -63,12 +63,11 @@ impl DrawArguments {
 
     async fn act(self) -> Result<()> {
         let Action::Verify { sale, lots } = self.action;
-        let (url, http) = match self.url.filter(|url| !url.is_empty()) {
-            Some(url) => (url, http_client((*fetch::tls()?).clone())?),
-            None => {
-                let running = self.running.find()?;
-                (running.url.clone(), running.http_client()?)
-            }
+        let (url, http) = if let Some(url) = self.url.filter(|url| !url.is_empty()) {
+            (url, http_client((*fetch::tls()?).clone())?)
+        } else {
+            let running = self.running.find()?;
+            (running.url.clone(), running.http_client()?)
         };
         let address = format!("{}/sales/{sale}/status", url.trim_end_matches('/'));
         let answer = http.get(&address).send().await.context("the shop does not answer")?;
@@ -90,12 +89,11 @@ impl DrawArguments {
 }
 
 fn words(verified: &Verified) -> String {
-    let mut text = format!(
-        "The seed {} is the one whose hash {} the sale has had from the beginning.",
-        verified.seed, verified.seed_hash
-    );
-    for Place { lot, place } in &verified.places {
-        text += &format!("\n  lot {lot}: place {} of {}", grouped(*place), grouped(verified.lobby));
-    }
-    text
+    let Verified { seed, seed_hash, lobby, .. } = verified;
+    let seed =
+        format!("The seed {seed} is the one whose hash {seed_hash} the sale has had from the beginning.");
+    let place = |Place { lot, place }: &Place| {
+        format!("  lot {lot}: place {} of {}", grouped(*place), grouped(*lobby))
+    };
+    std::iter::once(seed).chain(verified.places.iter().map(place)).collect::<Vec<_>>().join("\n")
 }

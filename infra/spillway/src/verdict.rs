@@ -181,8 +181,7 @@ mod tests {
         Visit {
             holds: vec![Hold { id, units: units.to_vec(), receipt: None }],
             order: Some(id.order()),
-            contradictions: Vec::new(),
-            lost_holds: Vec::new(),
+            ..Visit::default()
         }
     }
 
@@ -225,6 +224,27 @@ mod tests {
         ] {
             let text = broken(visits, orders, &report);
             assert!(text.contains(fault) && text.lines().count() == 1, "{fault}: {text}");
+        }
+    }
+
+    #[test]
+    fn who_came_in_turn_and_went_without_before_a_holder_was_overtaken() {
+        let waits = |place, refusal: Option<&str>| Visit {
+            place: Some(place),
+            refusal: refusal.map(str::to_owned),
+            ..Visit::default()
+        };
+        let holds = |place| Visit { place: Some(place), ..visit(1, &[1]) };
+        let orders = [order(1, &[1])];
+        for (visits, fault) in [
+            ([holds(1), waits(2, Some("sold-out"))], ""),
+            ([waits(1, Some("limit-reached")), holds(2)], ""),
+            ([waits(1, Some("sold-out")), holds(2)], "place 1 went without (sold-out)"),
+            ([waits(1, Some("ticket-expired")), holds(2)], "place 1 went without (ticket-expired)"),
+            ([waits(2, None), holds(2)], "place 2 was given twice"),
+        ] {
+            let text = broken(&visits, &orders, &report(1));
+            assert!(text.starts_with(fault) && text.is_empty() == fault.is_empty(), "{fault}: {text}");
         }
     }
 }
