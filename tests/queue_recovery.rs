@@ -64,9 +64,13 @@ async fn a_place_of_which_no_replica_knows_is_not_told() {
     let replicas: Vec<_> = running.redis.iter().filter(|part| part.pid != master.pid).collect();
     let limit = RateLimit { quota: 1_000_000, window: Duration::from_secs(10) };
     let shopper = Shopper { id: ShopperId::from_bytes([2; 16]), kind: ShopperKind::Account };
-    replicas.iter().for_each(|replica| signal(replica.pid, Signal::STOP));
+    for replica in &replicas {
+        signal(replica.pid, Signal::STOP);
+    }
     let told = stock.join(&sale.id, &shopper, limit, Deadline::after(Duration::from_millis(600))).await;
-    replicas.iter().for_each(|replica| signal(replica.pid, Signal::CONT));
+    for replica in &replicas {
+        signal(replica.pid, Signal::CONT);
+    }
     assert!(told.as_ref().is_err_and(|error| error.next() == Next::OutcomeUnknown), "{told:?}");
     let after = eventually("a ticket", async || match stock.join(&sale.id, &shopper, limit, soon()).await {
         Ok(joined) => match joined.outcome {
