@@ -74,7 +74,7 @@ impl Sweep {
         for record in sales {
             let swept = if is_active(&record, now) {
                 active += 1;
-                self.sweep(&record.sale.id, deadline).await
+                self.sweep(&record, deadline).await
             } else if step.is_multiple_of(STEPS_BETWEEN_ALL) {
                 self.bring_up(&record.sale.id, deadline).await.map(|()| Swept::All)
             } else {
@@ -93,9 +93,12 @@ impl Sweep {
         tracing::info!(function = "sweep", sales = active, unswept, "step");
     }
 
-    async fn sweep(&self, sale: &SaleId, deadline: Deadline) -> Result<Swept, PurchaseError> {
+    async fn sweep(&self, record: &SaleRecord, deadline: Deadline) -> Result<Swept, PurchaseError> {
+        let sale = &record.sale.id;
         self.bring_up(sale, deadline).await?;
-        self.tick(sale, deadline).await?;
+        if record.sale.definition.waiting_room.is_some() {
+            self.tick(sale, deadline).await?;
+        }
         self.record_withdrawals(sale, deadline).await?;
         let due = self.stock.due(sale, SETTLED_MAX, deadline).await?;
         for Due { id, may_abandon } in &due {
