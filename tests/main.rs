@@ -8,6 +8,7 @@
 
 mod acl;
 mod audit;
+mod cdn;
 mod chaos;
 mod cluster;
 mod cold_start;
