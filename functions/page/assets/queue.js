@@ -35,10 +35,14 @@ function servingNow(room) {
 
 async function takeTicket() {
   await call('POST', '/sessions');
-  const { ok, answer } = await call('POST', `${base}/tickets`);
+  // Of a ticket whose turn is over nothing comes; whoever wants another one gets a later place.
+  const body = isTurnOver() ? { another: true } : {};
+  const headers = { 'Content-Type': 'application/json' };
+  const { ok, answer } = await call('POST', `${base}/tickets`, headers, JSON.stringify(body));
   if (ok) {
     line.ticket = { lot: answer.lot, number: answer.number, turn: answer.turn };
     line.place = answer.turn?.place ?? null;
+    line.draw = null;
     keepTicket();
     await findPlace();
   } else {
@@ -61,18 +65,19 @@ async function findPlace() {
   }
 }
 
+const isTurnOver = () => ['passed', 'used'].includes(line.ticket?.turn?.state);
+
 function isMyTurn() {
   const room = status?.waiting_room;
   if (!room) return true;
-  const isOver = ['passed', 'used'].includes(line.ticket?.turn?.state);
-  return line.ticket !== null && line.place !== null && !isOver && line.place <= servingNow(room);
+  return line.ticket !== null && line.place !== null && !isTurnOver() && line.place <= servingNow(room);
 }
 
 function lineText(room) {
   if (!line.ticket) return room.state === 'lobby'
     ? `About ${room.lobby} are in the lobby. Whoever is there when the sale opens is served in an order drawn by lot.`
     : `${Math.max(0, room.last_place - Math.floor(servingNow(room)))} wait.`;
-  if (['passed', 'used'].includes(line.ticket.turn?.state)) return 'Your turn is over. Another ticket is a later place.';
+  if (isTurnOver()) return 'Your turn is over. Another ticket is a later place.';
   if (line.place === null) return `You are in the lobby, one of about ${Math.max(1, room.lobby)}. The draw is at the opening.`;
   const ahead = Math.ceil(line.place - servingNow(room)) - 1;
   if (ahead < 0) return `It is your turn, place ${line.place}. A turn lasts ${Math.round(room.turn_seconds)} s at least.`;
@@ -92,8 +97,7 @@ function showLine() {
     : line.draw.isAnnounced
       ? `This page has worked your place out again of your lot, ${line.ticket.lot}; the seed is the one that was announced.`
       : 'The seed is NOT the one that was announced before the sale.';
-  const canJoin = !line.ticket || ['passed', 'used'].includes(line.ticket.turn?.state);
-  element('join').hidden = !canJoin;
+  element('join').hidden = line.ticket !== null && !isTurnOver();
   element('join').disabled = room.door_closed || ['not_open', 'ended'].includes(room.state);
 }
 

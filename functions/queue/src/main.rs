@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use edge::{Json, Problem, RateLimitHeaders, SalePath, Shoppers, Tickets, Within};
+use edge::{Json, Problem, RateLimitHeaders, SalePath, Shoppers, Tickets, Within, invalid_fields};
 use jiff::Timestamp;
 use sale::{JoinAnswer, JoinOutcome, RateLimit, Stock, Ticket, Turn, TurnOutcome};
 
@@ -42,8 +42,13 @@ async fn join(
     proof: Option<Json<TicketProof>>,
 ) -> Result<Response, Problem> {
     let shopper = app.shoppers.identify(&Method::POST, &headers, deadline).await?;
-    let sent = proof.as_ref().map(|Json(proof)| proof.ticket.as_str());
-    if let Some(ticket) = app.tickets.find(sent, &headers, &sale, &shopper.id)? {
+    let TicketProof { ticket, another } = proof.map(|Json(proof)| proof).unwrap_or_default();
+    if another && ticket.is_some() {
+        return Err(invalid_fields("/another", "cannot be wanted with a ticket that is to be renewed"));
+    }
+    let known =
+        if another { None } else { app.tickets.find(ticket.as_deref(), &headers, &sale, &shopper.id)? };
+    if let Some(ticket) = known {
         return match app.stock.turn(&ticket, deadline).await? {
             TurnOutcome::Turn(turn) => app.answer(StatusCode::OK, &ticket, Some(turn)),
             TurnOutcome::NoRoom => Err(Problem::no_waiting_room()),

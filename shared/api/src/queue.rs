@@ -4,13 +4,17 @@ use jiff::Timestamp;
 use sale::{Commitment, RoomState, RoomView, SaleId, Seed, ShopperId, Turn};
 use serde::{Deserialize, Serialize};
 
-/// What a shopper may send who has a ticket already.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// What a shopper may send who has a ticket already, here or in the cookie.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TicketProof {
     /// The ticket: it is renewed, and its place stays.
-    pub ticket: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// Whether another place is wanted instead, such as when the turn of the cookie's ticket is over.
+    #[serde(default)]
+    pub another: bool,
 }
 
 /// A ticket as an answer shows it.
