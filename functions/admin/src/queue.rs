@@ -5,7 +5,8 @@ use std::sync::Arc;
 use api::{QueueChange, QueueReport, WaitingRoomStatus};
 use axum::extract::State;
 use edge::{FieldFault, Json, Problem, SalePath, Within};
-use sale::{Deadline, SaleId};
+use ledger::SaleRecord;
+use sale::{Deadline, Sale};
 
 use crate::sales::store;
 use crate::{App, problem};
@@ -15,7 +16,8 @@ pub(crate) async fn show(
     SalePath(sale): SalePath,
     Within(deadline): Within,
 ) -> Result<axum::Json<QueueReport>, Problem> {
-    report(&app, sale, deadline).await
+    let record = app.ledger.sale(&sale, deadline).await.map_err(problem)?;
+    report(&app, record, deadline).await
 }
 
 /// The ledger first, then Redis, as with every change of a sale. What is set is what shall be and not by how much it
@@ -48,20 +50,23 @@ pub(crate) async fn change(
     if changed != record {
         store(&app, changed, deadline).await?;
     }
-    app.ledger.load(&app.stock, &id, deadline).await.map_err(problem)?;
-    report(&app, id, deadline).await
+    let record = app.ledger.load(&app.stock, &id, deadline).await.map_err(problem)?;
+    report(&app, record, deadline).await
 }
 
-async fn report(app: &App, sale: SaleId, deadline: Deadline) -> Result<axum::Json<QueueReport>, Problem> {
-    let record = app.ledger.sale(&sale, deadline).await.map_err(problem)?;
-    let record = record.ok_or_else(Problem::sale_not_found)?.sale;
-    let view = app.stock.view(&sale, deadline).await?.ok_or_else(Problem::sale_not_found)?;
-    let (Some(room), Some(defined)) = (view.waiting_room, record.definition.waiting_room) else {
+async fn report(
+    app: &App,
+    record: Option<SaleRecord>,
+    deadline: Deadline,
+) -> Result<axum::Json<QueueReport>, Problem> {
+    let Sale { id, definition, room: controls, .. } = record.ok_or_else(Problem::sale_not_found)?.sale;
+    let view = app.stock.view(&id, deadline).await?.ok_or_else(Problem::sale_not_found)?;
+    let (Some(room), Some(defined)) = (view.waiting_room, definition.waiting_room) else {
         return Err(Problem::no_waiting_room());
     };
     Ok(axum::Json(QueueReport {
-        sale,
-        paused: record.room.is_paused,
+        sale: id,
+        paused: controls.is_paused,
         rate_per_minute_set: defined.rate_per_minute,
         pace: f64::from(room.pace_thousandths) / 1_000.0,
         turns_used: room.turns_used,

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use sale::{Draw, SaleId, ShopperId};
 use serde::{Deserialize, Serialize};
 
-use crate::output::{unless_reader_left, write_json, write_line};
+use crate::output::{show, unless_reader_left};
 use crate::running::{RunningArguments, http_client};
 use crate::table::grouped;
 
@@ -84,7 +84,7 @@ impl DrawArguments {
         let places = lots.into_iter().map(|lot| Place { place: draw.place(&sale, &lot), lot }).collect();
         let (seed_hash, seed) = (room.seed_hash.to_string(), seed.to_string());
         let verified = Verified { sale, seed_hash, seed, lobby: room.lobby, places };
-        if self.json { write_json(&verified) } else { write_line(words(&verified)) }
+        show(self.json, &verified, words)
     }
 }
 

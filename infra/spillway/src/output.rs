@@ -17,6 +17,11 @@ pub(crate) fn write_json(value: &impl Serialize) -> Result<()> {
     write_line(serde_json::to_string(value)?)
 }
 
+/// Writes an answer in words, or as JSON.
+pub(crate) fn show<T: Serialize>(json: bool, answer: &T, words: impl FnOnce(&T) -> String) -> Result<()> {
+    if json { write_json(answer) } else { write_line(words(answer)) }
+}
+
 /// A reader that has seen enough, such as `head`, is no failure of the command.
 pub(crate) fn unless_reader_left(result: Result<()>) -> Result<()> {
     let has_left = |error: &anyhow::Error| {

@@ -5,7 +5,7 @@ use api::{QueueChange, QueueReport};
 use clap::{Args, Subcommand};
 use sale::SaleId;
 
-use crate::output::{unless_reader_left, write_json, write_line};
+use crate::output::{show, unless_reader_left};
 use crate::shop::ShopArguments;
 use crate::table::grouped;
 
@@ -72,7 +72,7 @@ impl QueueArguments {
             Some(change) => merchant.change_queue(&sale, &change).await?,
             None => merchant.queue(&sale).await?,
         };
-        if self.json { write_json(&report) } else { write_line(words(&report)) }
+        show(self.json, &report, words)
     }
 }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use sale::{IdempotencyKey, OrderId, SaleId, Sku};
 
 use crate::merchant::Merchant;
-use crate::output::{unless_reader_left, write_json, write_line};
+use crate::output::{show, unless_reader_left, write_line};
 use crate::sale_file::SaleFile;
 use crate::sale_print as print;
 use crate::shop::ShopArguments;
@@ -117,10 +117,6 @@ impl Key {
         getrandom::fill(&mut bytes).map_err(|error| anyhow!("no random key: {error}"))?;
         Ok(IdempotencyKey::parse(&data_encoding::BASE32_DNSSEC.encode(&bytes))?)
     }
-}
-
-fn show<T: serde::Serialize>(json: bool, answer: &T, words: impl FnOnce(&T) -> String) -> Result<()> {
-    if json { write_json(answer) } else { write_line(words(answer)) }
 }
 
 /// Prints each page when it comes: a sale can have more orders than fit into memory.

@@ -97,12 +97,8 @@ impl Turnstile {
     async fn look(&self) {
         let answer = self.http.get(&self.url).send().await;
         self.with(|waiting| waiting.polls += 1);
-        let Ok(Ok(status)) = (match answer {
-            Ok(answer) => Ok(answer.json::<Status>().await),
-            Err(error) => Err(error),
-        }) else {
-            return;
-        };
+        let Ok(answer) = answer else { return };
+        let Ok(status) = answer.json::<Status>().await else { return };
         let Some(room) = status.waiting_room else { return };
         let is_gone = status.skus.iter().all(|sku| sku.sold_out && !sku.may_return);
         self.with(|waiting| {

@@ -135,7 +135,7 @@ impl Market {
             }
             (due, ticket) = (Instant::now(), Some(signed));
         }
-        let reserve = |key| self.reserve_in_turn(&shopper, key, ticket.as_deref(), due);
+        let reserve = |key| self.reserve(&shopper, key, ticket.as_deref(), due);
         let again = async { if arrival.repeats { Some(reserve(1).await) } else { None } };
         let greedy = async { if arrival.is_greedy { Some(reserve(2).await) } else { None } };
         let (reply, again, greedy) = tokio::join!(reserve(1), again, greedy);
@@ -182,28 +182,7 @@ impl Market {
     }
 
     /// A turn that was worked out of a status a moment old can be a moment early.
-    async fn reserve_in_turn(
-        &self,
-        shopper: &Shopper,
-        key: u32,
-        ticket: Option<&str>,
-        since: Instant,
-    ) -> Reply<Hold> {
-        let mut reply = self.reserve(shopper, key, ticket, since).await;
-        while reply == Reply::Refused("not-your-turn".to_owned()) && since.elapsed() < PATIENCE {
-            tokio::time::sleep(TURN_PAUSE).await;
-            reply = self.reserve(shopper, key, ticket, Instant::now()).await;
-        }
-        reply
-    }
-
-    async fn reserve(
-        &self,
-        shopper: &Shopper,
-        key: u32,
-        ticket: Option<&str>,
-        since: Instant,
-    ) -> Reply<Hold> {
+    async fn reserve(&self, shopper: &Shopper, key: u32, ticket: Option<&str>, due: Instant) -> Reply<Hold> {
         let key = format!("\"{}-{key}\"", shopper.number);
         let wish = Wish { sku: self.sku, quantity: 1, ticket };
         let request = |url: &str| {
@@ -213,7 +192,15 @@ impl Market {
                 .header("idempotency-key", &key)
                 .json(&wish)
         };
-        self.until_known(Step::Reserve, shopper, since, request).await
+        let mut since = due;
+        loop {
+            let reply = self.until_known(Step::Reserve, shopper, since, &request).await;
+            if reply != Reply::Refused("not-your-turn".to_owned()) || due.elapsed() >= PATIENCE {
+                return reply;
+            }
+            tokio::time::sleep(TURN_PAUSE).await;
+            since = Instant::now();
+        }
     }
 
     async fn confirm(&self, shopper: &Shopper, hold: &Hold, since: Instant) -> Reply<OrderAnswer> {

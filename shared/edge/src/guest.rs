@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Problem;
-use crate::cookie::cookie;
+use crate::cookie::{cookie, set_cookie};
 use crate::origin::PublicOrigin;
 use crate::signing::{KeyRing, Purpose};
 
@@ -56,12 +56,7 @@ impl Guests {
         let expires_at = now + SignedDuration::from_secs(SESSION_SECONDS);
         let claims = Claims { sub: subject, aud: Purpose::Guest.audience(), exp: expires_at.as_second() };
         let token = self.keys.sign(&claims).map_err(|error| Problem::internal().caused_by(&error))?;
-        let secure = if self.origin.is_https { "; Secure" } else { "" };
-        let cookie = format!(
-            "{}={token}; Path=/; Max-Age={SESSION_SECONDS}; HttpOnly; SameSite=Lax{secure}",
-            self.cookie_name()
-        );
-        let cookie = cookie.parse().map_err(|error| Problem::internal().caused_by(&error))?;
+        let cookie = set_cookie(&self.origin, self.cookie_name(), &token, "/", SESSION_SECONDS)?;
         Ok(GuestSession { is_new, expires_at, cookie: Some(cookie) })
     }
 

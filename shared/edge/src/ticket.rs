@@ -7,7 +7,7 @@ use sale::{SaleId, ShopperId, Ticket};
 use serde::{Deserialize, Serialize};
 
 use crate::Problem;
-use crate::cookie::cookie;
+use crate::cookie::{cookie, set_cookie};
 use crate::fields::invalid_fields;
 use crate::guest::SESSION_SECONDS;
 use crate::origin::PublicOrigin;
@@ -45,18 +45,12 @@ struct Claims {
 impl Tickets {
     /// The ticket as a signed token.
     pub fn sign(&self, ticket: &Ticket) -> Result<SignedTicket, Problem> {
-        let internal = |error: &dyn std::error::Error| Problem::internal().caused_by(error);
         let expires_at = Timestamp::now() + SignedDuration::from_secs(TICKET_SECONDS);
         let claims =
             Claims { aud: Purpose::Ticket.audience(), exp: expires_at.as_second(), ticket: ticket.clone() };
-        let token = self.keys.sign(&claims).map_err(|error| internal(&error))?;
-        let secure = if self.origin.is_https { "; Secure" } else { "" };
-        let cookie = format!(
-            "{}={token}; Path=/sales/{}; Max-Age={TICKET_SECONDS}; HttpOnly; SameSite=Lax{secure}",
-            self.cookie_name(),
-            ticket.sale
-        );
-        let cookie = cookie.parse().map_err(|error| internal(&error))?;
+        let token = self.keys.sign(&claims).map_err(|error| Problem::internal().caused_by(&error))?;
+        let path = format!("/sales/{}", ticket.sale);
+        let cookie = set_cookie(&self.origin, self.cookie_name(), &token, &path, TICKET_SECONDS)?;
         Ok(SignedTicket { token, expires_at, cookie: (SET_COOKIE, cookie) })
     }
 
