@@ -17,7 +17,7 @@ const SKEW_MS: i64 = 500;
 pub(crate) async fn open_in_redis(stock: &Stock, definition: Definition) -> Sale {
     let id = new_sale_id();
     let room = RoomControls { seed: Some(Seed::from_bytes([7; 32])), ..RoomControls::default() };
-    let sale = Sale { id: id.clone(), version: 1, epoch: 1, paused: false, closed: false, room, definition };
+    let sale = Sale { epoch: 1, room, ..Sale::new(id.clone(), definition) };
     stock.open(&sale, 1, soon()).await.unwrap();
     stock.change(&sale, soon()).await.unwrap();
     sale

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use jiff::{SignedDuration, Timestamp};
 use ledger::SaleRecord;
 use reqwest::Method;
-use sale::{Definition, RoomControls, Sale, Sku, SkuDefinition};
+use sale::{Definition, Sale, Sku, SkuDefinition};
 use serde_json::json;
 
 use crate::shop::{Answer, Shop, new_sale_id, open_sale, send, units};
@@ -159,15 +159,7 @@ async fn a_restock_of_a_sale_that_redis_does_not_have_yet_is_done_once() {
     let shop = open_sale(units(1)).await;
     // As after a crash between the two steps of a definition: the ledger has the sale, Redis has not.
     let (id, definition) = (new_sale_id(), units(10));
-    let sale = Sale {
-        id: id.clone(),
-        version: 1,
-        epoch: 0,
-        paused: false,
-        closed: false,
-        room: RoomControls::default(),
-        definition,
-    };
+    let sale = Sale::new(id.clone(), definition);
     ledger(&shop.running).create_sale(&SaleRecord::new(sale), soon()).await.unwrap();
     let shop = Shop { sale: id, ..shop };
     for _ in 0..3 {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ledger::{ConfirmOutcome, Ledger, Order, SaleRecord};
 use sale::{
-    Deadline, Definition, Part, PartOrder, Progress, RebuildOutcome, Reservation, ReserveOutcome,
-    RoomControls, Sale, SaleId, SkuView, Stock, TakeoverPhase, TakeoverProgress,
+    Deadline, Definition, Part, PartOrder, Progress, RebuildOutcome, Reservation, ReserveOutcome, Sale,
+    SaleId, SkuView, Stock, TakeoverPhase, TakeoverProgress,
 };
 use spillway::Stack;
 
@@ -28,15 +28,7 @@ impl Alone {
         let stack = stores(name);
         let running = stack.running().unwrap();
         let (ledger, stock, id) = (ledger(&running), stock(&running), new_sale_id());
-        let sale = Sale {
-            id: id.clone(),
-            version: 1,
-            epoch: 0,
-            paused: false,
-            closed: false,
-            room: RoomControls::default(),
-            definition,
-        };
+        let sale = Sale::new(id.clone(), definition);
         ledger.create_sale(&SaleRecord::new(sale), soon()).await.unwrap();
         let alone = Self { ledger, stock, id, redis: redis(&running), _stack: stack };
         alone.load().await;

@@ -16,9 +16,7 @@ use anyhow::{Result, ensure};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use ledger::{Ledger, RecordOutcome, SaleRecord};
-use sale::{
-    Deadline, Reservation, ReservationId, ReservationState, RoomControls, Sale, SaleId, ShopperId, Sku, Stock,
-};
+use sale::{Deadline, Reservation, ReservationId, ReservationState, Sale, SaleId, ShopperId, Sku, Stock};
 use sentinel::{Call, Client, Durability, Idempotency, Value};
 use spillway::{OPERATOR, Parts, Stack, StackOptions};
 
@@ -74,16 +72,7 @@ async fn measure(stack: &Stack, orders: u32) -> Result<()> {
 }
 
 fn sale(stock: u32) -> Sale {
-    let id = SaleId::parse("takeover").unwrap();
-    Sale {
-        id,
-        version: 1,
-        epoch: 0,
-        paused: false,
-        closed: false,
-        room: RoomControls::default(),
-        definition: units(stock),
-    }
+    Sale::new(SaleId::parse("takeover").unwrap(), units(stock))
 }
 
 fn sku() -> Sku {

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use edge::{FieldFault, Json, Problem, SalePath, Within};
 use jiff::Timestamp;
 use ledger::{CreateOutcome, SaleRecord, StoreOutcome};
-use sale::{Deadline, Definition, RoomControls, Sale, SaleId, Seed};
+use sale::{Deadline, Definition, Sale, SaleId, Seed};
 
 use crate::{App, problem};
 
@@ -53,9 +53,7 @@ pub(crate) async fn define(
         redefine(&app, record, definition, deadline).await?;
         StatusCode::OK
     } else {
-        let room = RoomControls::default();
-        let mut sale =
-            Sale { id: id.clone(), version: 1, epoch: 0, paused: false, closed: false, room, definition };
+        let mut sale = Sale::new(id.clone(), definition);
         add_seed(&mut sale)?;
         let record = SaleRecord::new(sale);
         match app.ledger.create_sale(&record, deadline).await.map_err(problem)? {

@@ -7,17 +7,14 @@ use sale::{Draw, SaleId, ShopperId};
 use serde::{Deserialize, Serialize};
 
 use crate::output::{show, unless_reader_left};
-use crate::running::{RunningArguments, http_client};
+use crate::shop::ShopAddress;
 use crate::table::grouped;
 
 /// Check a draw. Nobody needs a token for it.
 #[derive(Debug, Args)]
 pub struct DrawArguments {
     #[command(flatten)]
-    running: RunningArguments,
-    /// Address of a deployed shop, such as `https://shop.example`; without it, the system that `up` has started.
-    #[arg(long, global = true, env = "SPILLWAY_URL")]
-    url: Option<String>,
+    shop: ShopAddress,
     /// Print JSON.
     #[arg(long, global = true)]
     json: bool,
@@ -63,13 +60,8 @@ impl DrawArguments {
 
     async fn act(self) -> Result<()> {
         let Action::Verify { sale, lots } = self.action;
-        let (url, http) = if let Some(url) = self.url.filter(|url| !url.is_empty()) {
-            (url, http_client((*fetch::tls()?).clone())?)
-        } else {
-            let running = self.running.find()?;
-            (running.url.clone(), running.http_client()?)
-        };
-        let address = format!("{}/sales/{sale}/status", url.trim_end_matches('/'));
+        let (url, http) = self.shop.public()?;
+        let address = format!("{url}/sales/{sale}/status");
         let answer = http.get(&address).send().await.context("the shop does not answer")?;
         ensure!(answer.status().is_success(), "{address} answers {}", answer.status());
         let status: Status = answer.json().await.context("the shop's status is not understood")?;

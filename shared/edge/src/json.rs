@@ -1,4 +1,4 @@
-//! JSON bodies: bounded, of the right type, and with a pointer to what is wrong.
+//! JSON bodies: bounded, an object of the right type, and with a pointer to what is wrong.
 
 use axum::body::Body;
 use axum::extract::{FromRequest, OptionalFromRequest, Request};
@@ -34,6 +34,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         let value = serde_path_to_error::deserialize(&mut json)
             .map_err(|error| invalid_fields(&pointer(error.path()), &error.inner().to_string()))?;
         json.end().map_err(|error| invalid_fields("", &error.to_string()))?;
+        // A list of the fields' values would be read as a struct, too.
+        if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+            return Err(invalid_fields("", "must be an object"));
+        }
         Ok(Self(value))
     }
 }

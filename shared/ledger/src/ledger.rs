@@ -186,7 +186,11 @@ impl Service {
         let config = loader.load().await;
         let transport = Transport::default();
         let client = Client::from_conf(Builder::from(&config).http_client(transport.http_client()).build());
-        Self { client, secured: has_tls(&config).then_some(transport) }
+        let has_tls = has_tls(&config);
+        if !has_tls {
+            transport.plain();
+        }
+        Self { client, secured: has_tls.then_some(transport) }
     }
 }
 

@@ -45,7 +45,8 @@ impl Transport {
         self.0.secured.get().is_some()
     }
 
-    fn plain(&self) -> &Connector {
+    /// Made beside the start, because it reads nothing.
+    pub(crate) fn plain(&self) -> &Connector {
         self.0.plain.get_or_init(|| connector(TrustStore::empty()))
     }
 }

@@ -93,6 +93,15 @@ pub struct Sale {
     pub definition: Definition,
 }
 
+impl Sale {
+    /// A sale as it is first recorded: of version 1, never loaded, neither paused nor closed.
+    #[must_use]
+    pub fn new(id: SaleId, definition: Definition) -> Self {
+        let room = RoomControls::default();
+        Self { id, version: 1, epoch: 0, paused: false, closed: false, room, definition }
+    }
+}
+
 /// One thing that is wrong in a definition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fault {
