@@ -8,6 +8,7 @@
 
 mod acl;
 mod audit;
+mod bypass;
 mod cdn;
 mod chaos;
 mod cluster;

@@ -62,6 +62,9 @@ fn plain(schema: &str) -> Value {
                 ("pace", json!(1.0)),
                 ("turns_used", json!(59)),
                 ("turns_passed", json!(7)),
+                ("waits", json!({ "p50_seconds": 64.0, "p90_seconds": 107.6, "p99_seconds": 128.0 })),
+                ("bypass", json!(12)),
+                ("bypassed", json!(3)),
             ] {
                 report[name] = value;
             }

@@ -319,7 +319,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         method: "patch",
         path: "/admin/sales/{sale}/queue",
         id: "changeQueue",
-        summary: "Change how the waiting room serves: rate, turns, pause, door, a step by hand",
+        summary: "Change how the waiting room serves: rate, turns, pause, door, a step by hand, who passes the line",
         audience: Audience::Merchant,
         body: Some("QueueChange"),
         successes: &[json(200, "The figures after the change; a repeat changes nothing.", "QueueReport")],

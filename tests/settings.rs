@@ -28,7 +28,7 @@ fn without_settings_each_function_names_all_that_it_lacks_and_ends() {
             "confirm",
             &["LISTEN", "PUBLIC_URL", "REDIS_SENTINELS", "ID_SECRET", "SHOPPER_SECRET", "SIGNING_KEYS"],
         ),
-        ("admin", &["LISTEN", "PUBLIC_URL", "REDIS_SENTINELS", "ADMIN_TOKEN"]),
+        ("admin", &["LISTEN", "PUBLIC_URL", "REDIS_SENTINELS", "ADMIN_TOKEN", "ID_SECRET"]),
         ("sweep", &["LISTEN", "PUBLIC_URL", "REDIS_SENTINELS"]),
     ] {
         let output = start(function, &[]);

@@ -66,13 +66,18 @@ pub(crate) fn token(running: &Running, subject: &str, seconds: i64) -> String {
 impl Shop {
     /// The shopper of this name.
     pub(crate) fn shopper(&self, name: &str) -> Shopper {
-        Shopper { token: token(&self.running, &format!("{}/{name}", self.sale), 3_600) }
+        Shopper { token: token(&self.running, &self.account(name), 3_600) }
+    }
+
+    /// The `sub` of the shopper of this name, who is in no other sale.
+    pub(crate) fn account(&self, name: &str) -> String {
+        format!("{}/{name}", self.sale)
     }
 
     /// The digest under which the shopper of this name is known.
     pub(crate) fn shopper_id(&self, name: &str) -> ShopperId {
         let secret = BASE64.decode(self.running.id_secret.as_bytes()).unwrap();
-        IdSecret::new(&secret).unwrap().shopper(ShopperKind::Account, &format!("{}/{name}", self.sale))
+        IdSecret::new(&secret).unwrap().shopper(ShopperKind::Account, &self.account(name))
     }
 
     /// So many different shoppers.

@@ -18,11 +18,12 @@ use axum::response::Response;
 use axum::routing::{get, post, put};
 use edge::{Merchant, Problem};
 use ledger::{Ledger, PurchaseError};
-use sale::Stock;
+use sale::{IdSecret, Stock};
 
 pub(crate) struct App {
     pub(crate) stock: Stock,
     pub(crate) ledger: Ledger,
+    pub(crate) ids: IdSecret,
     merchant: Merchant,
 }
 
@@ -31,7 +32,9 @@ async fn main() -> ExitCode {
     let ledger = Ledger::from_environment();
     edge::serve("admin", move |settings| {
         let (stock, merchant, table) = (settings.stock(), settings.merchant(), settings.ledger_table());
-        let app = App { stock: stock?, merchant: merchant?, ledger: ledger.with_table(table?) };
+        let ids = settings.ids();
+        let ledger = ledger.with_table(table?);
+        let app = App { stock: stock?, ledger, ids: ids?, merchant: merchant? };
         Some(routes(Arc::new(app)))
     })
     .await

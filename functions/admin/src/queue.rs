@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use api::{QueueChange, QueueReport, WaitingRoomStatus};
+use api::{ACCOUNTS_MAX, QueueChange, QueueReport, WaitPercentiles, WaitingRoomStatus};
 use axum::extract::State;
-use edge::{FieldFault, Json, Problem, SalePath, Within};
+use edge::{FieldFault, Json, Problem, SalePath, Within, is_subject};
 use ledger::SaleRecord;
-use sale::{Deadline, Sale};
+use sale::{BYPASS_MAX, Deadline, Sale, ShopperKind};
 
 use crate::sales::store;
 use crate::{App, problem};
@@ -28,6 +28,10 @@ pub(crate) async fn change(
     Within(deadline): Within,
     Json(change): Json<QueueChange>,
 ) -> Result<axum::Json<QueueReport>, Problem> {
+    let faults = account_faults(&change);
+    if !faults.is_empty() {
+        return Err(Problem::invalid_request(&faults));
+    }
     let record = app.ledger.sale(&id, deadline).await.map_err(problem)?;
     let record = record.ok_or_else(Problem::sale_not_found)?;
     let mut changed = record.clone();
@@ -40,6 +44,15 @@ pub(crate) async fn change(
     controls.is_paused = change.paused.unwrap_or(controls.is_paused);
     controls.is_closed = change.door_closed.unwrap_or(controls.is_closed);
     controls.serve_to = change.serve_to.unwrap_or(controls.serve_to);
+    let shopper = |account: &String| app.ids.shopper(ShopperKind::Account, account);
+    controls.bypass.extend(change.bypass_add.iter().map(shopper));
+    for account in &change.bypass_remove {
+        controls.bypass.remove(&shopper(account));
+    }
+    if controls.bypass.len() > BYPASS_MAX {
+        let fault = FieldFault::new("/bypass_add", format!("may bring the list to {BYPASS_MAX} at most"));
+        return Err(Problem::invalid_request(&[fault]));
+    }
     let faults = changed.sale.definition.faults();
     if !faults.is_empty() {
         let of_room = |pointer: String| pointer.trim_start_matches("/waiting_room").to_owned();
@@ -52,6 +65,23 @@ pub(crate) async fn change(
     }
     let record = app.ledger.load(&app.stock, &id, deadline).await.map_err(problem)?;
     report(&app, record, deadline).await
+}
+
+fn account_faults(change: &QueueChange) -> Vec<FieldFault> {
+    let lists = [("bypass_add", &change.bypass_add), ("bypass_remove", &change.bypass_remove)];
+    let mut faults = Vec::new();
+    for (field, accounts) in lists {
+        if accounts.len() > ACCOUNTS_MAX {
+            faults.push(FieldFault::new(
+                format!("/{field}"),
+                format!("must have {ACCOUNTS_MAX} accounts at most"),
+            ));
+        }
+        let wrong = accounts.iter().enumerate().filter(|(_, account)| !is_subject(account));
+        let fault = |(index, _)| FieldFault::new(format!("/{field}/{index}"), "must have 1 to 256 bytes");
+        faults.extend(wrong.map(fault));
+    }
+    faults
 }
 
 async fn report(
@@ -71,6 +101,9 @@ async fn report(
         pace: f64::from(room.pace_thousandths) / 1_000.0,
         turns_used: room.turns_used,
         turns_passed: room.turns_passed,
+        waits: WaitPercentiles::from(room.waits.clone()),
+        bypass: u64::try_from(controls.bypass.len()).unwrap_or(u64::MAX),
+        bypassed: room.bypassed,
         room: WaitingRoomStatus::from(room),
     }))
 }

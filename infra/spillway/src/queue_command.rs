@@ -1,7 +1,7 @@
 //! `cargo spillway queue …`: what a merchant does with a waiting room while it runs.
 
 use anyhow::Result;
-use api::{QueueChange, QueueReport};
+use api::{ACCOUNTS_MAX, QueueChange, QueueReport};
 use clap::{Args, Subcommand};
 use sale::SaleId;
 
@@ -39,6 +39,15 @@ enum Action {
     CloseDoor { sale: SaleId },
     /// Give tickets again.
     OpenDoor { sale: SaleId },
+    /// Let these accounts pass the line, by the `sub` of their tokens.
+    Bypass {
+        sale: SaleId,
+        #[arg(required = true)]
+        accounts: Vec<String>,
+        /// Let them pass no longer.
+        #[arg(long)]
+        remove: bool,
+    },
 }
 
 impl QueueArguments {
@@ -67,6 +76,14 @@ impl QueueArguments {
             }
             Action::CloseDoor { sale } => (sale, Some(QueueChange { door_closed: Some(true), ..nothing })),
             Action::OpenDoor { sale } => (sale, Some(QueueChange { door_closed: Some(false), ..nothing })),
+            Action::Bypass { sale, accounts, remove } => {
+                let mut changes = in_parts(&accounts, remove);
+                let last = changes.pop();
+                for change in changes {
+                    merchant.change_queue(&sale, &change).await?;
+                }
+                (sale, last)
+            }
         };
         let report = match change {
             Some(change) => merchant.change_queue(&sale, &change).await?,
@@ -76,8 +93,21 @@ impl QueueArguments {
     }
 }
 
+/// As many accounts in each change as it may name.
+fn in_parts(accounts: &[String], remove: bool) -> Vec<QueueChange> {
+    let part = |accounts: &[String]| {
+        let (named, nothing) = (accounts.to_vec(), QueueChange::default());
+        if remove {
+            QueueChange { bypass_remove: named, ..nothing }
+        } else {
+            QueueChange { bypass_add: named, ..nothing }
+        }
+    };
+    accounts.chunks(ACCOUNTS_MAX).map(part).collect()
+}
+
 fn words(report: &QueueReport) -> String {
-    let QueueReport { sale, room, .. } = report;
+    let QueueReport { sale, room, waits, .. } = report;
     let state = serde_json::to_value(room.state).ok();
     let state = state.as_ref().and_then(|state| state.as_str()).unwrap_or_default().replace('_', " ");
     let door = if room.door_closed { ", its door is closed" } else { "" };
@@ -86,12 +116,26 @@ fn words(report: &QueueReport) -> String {
     } else {
         String::new()
     };
+    let waits = match (waits.p50_seconds, waits.p90_seconds, waits.p99_seconds) {
+        (Some(p50), Some(p90), Some(p99)) => {
+            format!(
+                "\n  who holds has waited {p50:.0} s at most in half of all cases, {p90:.0} s in 90 %, {p99:.0} s in 99 %"
+            )
+        }
+        _ => String::new(),
+    };
+    let bypass = if report.bypass > 0 || report.bypassed > 0 {
+        let (may, held) = (grouped(report.bypass), grouped(report.bypassed));
+        format!("\n  {may} accounts may pass the line; {held} holds were made so")
+    } else {
+        String::new()
+    };
     let waiting = room.last_place.saturating_sub(whole(room.serving));
     format!(
         "{sale}: {state}{door}\n  \
          {} places were given, {} of them by lot; {} are served, {} wait\n  \
          turns of {:.0} s: {} became a hold, {} passed unused\n  \
-         {} places a minute{slowed}",
+         {} places a minute{slowed}{waits}{bypass}",
         grouped(room.last_place),
         grouped(room.lobby),
         grouped(whole(room.serving)),

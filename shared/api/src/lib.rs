@@ -19,7 +19,8 @@ mod units;
 pub use order::{ORDERS_DEFAULT, ORDERS_MAX, OrderAnswer, OrderState, Orders, OrdersQuery};
 pub use problem::{FieldFault, ProblemAnswer};
 pub use queue::{
-    QueueChange, QueueReport, TicketAnswer, TicketProof, TurnAnswer, TurnState, WaitingRoomStatus,
+    ACCOUNTS_MAX, QueueChange, QueueReport, TicketAnswer, TicketProof, TurnAnswer, TurnState,
+    WaitPercentiles, WaitingRoomStatus,
 };
 pub use reservation::{Proof, QUANTITY_MAX, ReservationAnswer, Wish};
 pub use sales::{SaleAnswer, Sales};

@@ -1,7 +1,7 @@
 //! The waiting room: tickets, whose turn it is, and what the merchant sees and does.
 
 use jiff::Timestamp;
-use sale::{Commitment, RoomState, RoomView, SaleId, Seed, ShopperId, Turn};
+use sale::{Commitment, RoomState, RoomView, SaleId, Seed, ShopperId, Turn, Waits};
 use serde::{Deserialize, Serialize};
 
 /// What a shopper may send who has a ticket already, here or in the cookie.
@@ -160,7 +160,37 @@ pub struct QueueReport {
     pub turns_used: u64,
     /// Turns that passed without one.
     pub turns_passed: u64,
+    /// How long those who hold by a turn had waited for it.
+    pub waits: WaitPercentiles,
+    /// Shoppers whom the merchant lets pass the line.
+    pub bypass: u64,
+    /// Holds of such shoppers.
+    pub bypassed: u64,
 }
+
+/// Seconds from the ticket, or from the opening where that came later, to the hold: at most 19 % too long, never too
+/// short, and `null` while nobody holds by a turn.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct WaitPercentiles {
+    /// What half of them waited at most.
+    pub p50_seconds: Option<f64>,
+    /// What nine of ten waited at most.
+    pub p90_seconds: Option<f64>,
+    /// What 99 of 100 waited at most.
+    pub p99_seconds: Option<f64>,
+}
+
+impl From<Waits> for WaitPercentiles {
+    fn from(waits: Waits) -> Self {
+        let [p50_seconds, p90_seconds, p99_seconds] =
+            [50, 90, 99].map(|percent| waits.percentile_seconds(percent));
+        Self { p50_seconds, p90_seconds, p99_seconds }
+    }
+}
+
+/// Accounts that one change may name in each list.
+pub const ACCOUNTS_MAX: usize = 50;
 
 /// What the merchant changes of a waiting room; what is left out stays.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -184,6 +214,14 @@ pub struct QueueChange {
     /// Serves everybody up to this place at once, whatever the rate and the units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serve_to: Option<u64>,
+    /// Accounts that may pass the line from now on, by the `sub` of their tokens: 1,000 at once for one sale at most.
+    #[cfg_attr(feature = "schema", schemars(length(max = ACCOUNTS_MAX)))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bypass_add: Vec<String>,
+    /// Accounts that may not any more. What they hold stays theirs.
+    #[cfg_attr(feature = "schema", schemars(length(max = ACCOUNTS_MAX)))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bypass_remove: Vec<String>,
 }
 
 /// Exact for any number of places that there can be.

@@ -19,6 +19,12 @@ use crate::signing::TOKEN_BYTES_MAX;
 
 const SUBJECT_BYTES_MAX: usize = 256;
 
+/// Whether this can be the `sub` of an account's token.
+#[must_use]
+pub fn is_subject(text: &str) -> bool {
+    (1..=SUBJECT_BYTES_MAX).contains(&text.len())
+}
+
 /// Between the provider's clock and this one, where they are not the same merchant's.
 const LEEWAY_SECONDS: u64 = 5;
 
@@ -102,7 +108,7 @@ impl Bearer {
                 }
             }
         };
-        if (1..=SUBJECT_BYTES_MAX).contains(&claims.sub.len()) {
+        if is_subject(&claims.sub) {
             Ok(Some(claims.sub))
         } else {
             Err(Problem::unauthenticated("The token's `sub` must have 1 to 256 bytes."))

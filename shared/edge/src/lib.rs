@@ -42,6 +42,7 @@ mod ticket;
 mod watchdog;
 
 pub use api::FieldFault;
+pub use bearer::is_subject;
 pub use cluster::Cluster;
 pub use deadline::{BACKSTOP, REQUEST_DEADLINE, REQUEST_DEADLINE_MAX, Within};
 pub use events::serve_events;

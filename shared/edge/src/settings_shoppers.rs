@@ -17,9 +17,14 @@ impl Settings {
     /// Who shoppers are.
     pub fn shoppers(&mut self) -> Option<Shoppers> {
         let bearer = self.bearer();
-        let ids = self.secret(ID_SECRET).and_then(|secret| IdSecret::new(&secret).ok());
+        let ids = self.ids();
         let guests = self.guests();
         Some(Shoppers { bearer: bearer?, ids: ids?, guests: guests? })
+    }
+
+    /// By what a subject is digested.
+    pub fn ids(&mut self) -> Option<IdSecret> {
+        self.secret(ID_SECRET).and_then(|secret| IdSecret::new(&secret).ok())
     }
 
     fn bearer(&mut self) -> Option<Bearer> {

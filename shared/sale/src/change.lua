@@ -8,9 +8,10 @@
 -- ARGV[12] places of the waiting room a minute, or empty where there is none   ARGV[13] length of a turn in ms
 -- ARGV[14] when the lobby opens, in ms, or empty   ARGV[15] serving paused 1/0   ARGV[16] door closed 1/0
 -- ARGV[17] the place up to which to serve at once   ARGV[18] seed of the draw    ARGV[19] its hash
--- ARGV[20…] SKU, price in minor units, stock where the SKU is new, one triple each
+-- ARGV[20] shoppers whom the merchant lets pass the line, 16 bytes each
+-- ARGV[21…] SKU, price in minor units, stock where the SKU is new, one triple each
 -- Answers {word, now}: CHANGED, CURRENT (this version or a newer one is in force), SALE_NOT_FOUND.
--- Cost: O(SKUs).
+-- Cost: O(SKUs + shoppers who may pass).
 local missing = load_sale(true)
 if missing then return missing end
 touch_clock()
@@ -23,7 +24,7 @@ if load_room() then
 end
 
 local names = {}
-for i = 20, #ARGV, 3 do
+for i = 21, #ARGV, 3 do
   names[#names + 1] = ARGV[i]
   local key = sku_key(ARGV[i])
   if redis.call('EXISTS', key) == 0 then
@@ -46,4 +47,6 @@ else
   redis.call('HSET', sale_key, 'rate', ARGV[12], 'turn_ms', ARGV[13], 'lobby_at', ARGV[14], 'serving_paused', ARGV[15],
     'door_closed', ARGV[16], 'serve_to', ARGV[17], 'seed', ARGV[18], 'seed_hash', ARGV[19])
 end
+redis.call('DEL', bypass_key)
+for at = 1, #ARGV[20], 16 do redis.call('SADD', bypass_key, ARGV[20]:sub(at, at + 15)) end
 return {'CHANGED', now}

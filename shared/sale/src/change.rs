@@ -20,7 +20,7 @@ pub enum ChangeOutcome {
 
 fn add_room<'a>(script: Invocation<'a>, sale: &Sale) -> Invocation<'a> {
     let (Some(room), Some(seed)) = (&sale.definition.waiting_room, &sale.room.seed) else {
-        return (0..8).fold(script, |script, _| script.arg(""));
+        return (0..9).fold(script, |script, _| script.arg(""));
     };
     let lobby_opens_at = room.lobby_opens_at.map_or_else(String::new, |at| at.as_millisecond().to_string());
     script
@@ -32,6 +32,7 @@ fn add_room<'a>(script: Invocation<'a>, sale: &Sale) -> Invocation<'a> {
         .arg(sale.room.serve_to.to_string())
         .arg(seed.to_string())
         .arg(seed.commitment().to_string())
+        .arg(sale.room.bypass.iter().flat_map(|shopper| *shopper.as_bytes()).collect::<Vec<_>>())
 }
 
 impl Stock {

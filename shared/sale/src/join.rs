@@ -96,7 +96,8 @@ fn read(
 ) -> Result<JoinAnswer, StockError> {
     let quota = Quota::read(fields)?;
     let ticket = |epoch, number| {
-        JoinOutcome::Joined(Ticket { sale: sale.clone(), shopper: shopper.id, epoch, number })
+        let given_at_ms = Some(now.as_millisecond());
+        JoinOutcome::Joined(Ticket { sale: sale.clone(), shopper: shopper.id, epoch, number, given_at_ms })
     };
     let outcome = match word {
         "NUMBER" => ticket(fields.number()?, Some(fields.number()?)),

@@ -84,6 +84,8 @@ pub use ticket::Ticket;
 pub use turn::{Turn, TurnOutcome};
 pub use units::{UnitPlace, UnitRun, UnitsOutcome};
 pub use view::{SaleState, SkuView, View};
-pub use waiting_room::{RATE_PER_MINUTE_MAX, RoomControls, RoomState, RoomView, WaitingRoom};
+pub use waiting_room::{
+    BYPASS_MAX, RATE_PER_MINUTE_MAX, RoomControls, RoomState, RoomView, WaitingRoom, Waits,
+};
 pub use withdraw::WithdrawOutcome;
 pub use withdrawals::Withdrawal;

@@ -3,6 +3,7 @@
 --   :queue        string       `queue` below
 --   :lobby        HyperLogLog  the shoppers in the lobby, until the draw
 --   :t:<shopper>  string       the place by which a shopper has held; ends a day after the sale's end
+--   :bypass       set          shoppers whom the merchant lets pass the line
 --
 -- A place is a number: those of the lobby by lot, 1 to `lobby`, and behind them one each in the order of
 -- arrival. `served` is the highest place whose turn has begun. It grows with serving time, which stands still
@@ -11,13 +12,17 @@
 local QUEUE_FORMAT = '\1'
 local STEP_MS, GAP_MS_MAX, MARKS_PER_TURN = 100, 5000, 16
 local NOT_DRAWN = -1
+-- Waits are counted in steps of a fourth of a power of two seconds, of which the last is a day and more.
+local WAIT_STEPS, WAIT_STEP_MAX = 4, 66
 
 local queue_key, lobby_key = sale_key .. ':queue', sale_key .. ':lobby'
+local bypass_key = sale_key .. ':bypass'
 local function turn_key(shopper) return sale_key .. ':t:' .. shopper end
 
 -- `room`: what the merchant says. `queue`: at what instant (ms) and serving time (ms) it was last moved on;
 -- `served`; tickets `joined` behind the lobby; size of the lobby once drawn; what was `seen` of it before; turns
--- used and passed; `pace`, the share of the merchant's rate; marks {serving time, served, used since then, length of
+-- used and passed; holds of those who `bypassed` the line; `waits`: how many of those who held had waited for how
+-- long, by the steps of `note_wait`; `pace`, the share of the merchant's rate; marks {serving time, served, used since then, length of
 -- these turns in ms}, oldest first, as far back as a turn lasts; and of epochs that have ended, one after the other,
 -- the epoch and the tickets joined by then.
 local room, queue
@@ -37,6 +42,8 @@ local function load_room()
   local stored = redis.call('GET', queue_key)
   queue = stored and unpack_queue(stored) or {at = now, time = 0, served = 0, joined = 0, lobby = NOT_DRAWN, seen = 0,
     used = 0, passed = 0, pace = 1, marks = {{0, 0, 0, room.turn_ms}}, epochs = {}, epoch = sale.epoch}
+  -- A record of an earlier version has neither.
+  queue.bypassed, queue.waits = queue.bypassed or 0, queue.waits or {}
   -- After a takeover the record alone knows of tickets.
   queue.joined = tonumber(v[6]) or queue.joined
   return true
@@ -157,6 +164,12 @@ local function place_of(epoch, number)
   return math.max(1, math.max(queue.lobby, 0) + number)
 end
 
+-- Whether no ticket begins at this argument. The number 0 is the ticket of somebody who may pass the line, and is
+-- worth nothing to anybody else.
+local function has_no_ticket(i)
+  return ARGV[i] == '' or (ARGV[i] == 'number' and ARGV[i + 2] == '0')
+end
+
 -- The place of the ticket that begins at this argument: number or lot, its epoch, its number or the place of the lot,
 -- the size of the lobby for which it has that place. Nil where the lot's place has to be worked out first.
 local function place_by_ticket(i)
@@ -179,6 +192,19 @@ local function turn_of(place)
     if place <= marks[i][2] then since, length = marks[i][1], marks[i - 1][4] end
   end
   return 'SERVED', math.floor(since + length - queue.time)
+end
+
+local function may_bypass(shopper)
+  return redis.call('SISMEMBER', bypass_key, shopper) == 1
+end
+
+-- Notes how long somebody has waited from their ticket, or from the opening if that came later, to their hold.
+local function note_wait(given_at)
+  local seconds = math.max(now - math.max(given_at, sale.opens_at), 1) / 1000
+  local step = math.ceil(WAIT_STEPS * math.log(seconds) / math.log(2))
+  step = math.min(math.max(step, 0), WAIT_STEP_MAX)
+  for i = #queue.waits, step do queue.waits[i + 1] = 0 end
+  queue.waits[step + 1] = queue.waits[step + 1] + 1
 end
 
 -- Notes that this turn has become a hold.

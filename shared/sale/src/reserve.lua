@@ -5,7 +5,7 @@
 -- ARGV[7] requests per window (0: this attempt is not counted)   ARGV[8] window in ms
 -- ARGV[9] ticket: number, behind the lobby; lot, of the lobby; or empty
 -- ARGV[10] its epoch       ARGV[11] its number, or the place that its lot has
--- ARGV[12] the size of the lobby for which it has that place
+-- ARGV[12] the size of the lobby for which it has that place   ARGV[13] when it was given, in ms, or 0
 -- Answers {word, now, remaining, reset_ms, …}:
 --   HELD, REPEATED  the reservation, see `tell`
 --   KEY_REUSED      this key was used for another SKU or quantity
@@ -46,10 +46,12 @@ if state == 'paused' then return answer('PAUSED') end
 if state == 'ended' then return answer('ENDED') end
 
 -- The turn. Whoever holds by a ticket may hold more by it, up to the limit, while its turn lasts; when nothing is
--- left of what they held, the ticket is used up.
+-- left of what they held, the ticket is used up. Whom the merchant lets pass the line needs none.
 local place
-if load_room() then
-  if ARGV[9] == '' then return answer('TICKET_MISSING') end
+local has_room = load_room()
+local bypasses = has_room and may_bypass(shopper)
+if has_room and not bypasses then
+  if has_no_ticket(9) then return answer('TICKET_MISSING') end
   advance()
   store_queue()
   place = place_by_ticket(9)
@@ -109,6 +111,12 @@ redis.call('ZADD', sku.holds_key, r.expires_at, id)
 count(r)
 if place and not is_used then
   use_turn(place, shopper)
+  local given_at = tonumber(ARGV[13])
+  if given_at > 0 then note_wait(given_at) end
+  store_queue()
+end
+if bypasses then
+  queue.bypassed, is_changed = queue.bypassed + 1, true
   store_queue()
 end
 fault = store_sku(sku)

@@ -27,7 +27,7 @@ impl ShopperKind {
 }
 
 /// The 16-byte digest of a subject; the subject itself is stored nowhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShopperId([u8; 16]);
 
 impl ShopperId {

@@ -18,12 +18,15 @@ pub struct Ticket {
     /// The place behind the lobby; without it the ticket is the shopper's lot in the lobby.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<u64>,
+    /// When it was given, by Redis's clock, in ms since 1970. A ticket of an earlier version does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_at_ms: Option<i64>,
 }
 
 impl Ticket {
     /// What the scripts are told of it; the place of a lot is told once the draw is known.
     pub(crate) fn add_to<'a>(&self, script: Invocation<'a>, draw: Option<Draw>) -> Invocation<'a> {
-        match (self.number, draw) {
+        let script = match (self.number, draw) {
             (Some(number), _) => {
                 script.arg("number").arg(self.epoch.to_string()).arg(number.to_string()).arg("")
             }
@@ -33,6 +36,7 @@ impl Ticket {
                 script.arg(place.to_string()).arg(draw.lobby.to_string())
             }
             (None, None) => script.arg("lot").arg(self.epoch.to_string()).arg("").arg(""),
-        }
+        };
+        script.arg(self.given_at_ms.unwrap_or_default().to_string())
     }
 }

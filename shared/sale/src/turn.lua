@@ -7,7 +7,7 @@
 --   LOT             the draw is still to come
 --   DRAW            size of the lobby and seed: of which place this lot is, must be said first
 --   WAITING         place, places ahead
---   SERVED          place, serving time that is left of the turn in ms
+--   SERVED          place (0 for whom the merchant lets pass), serving time that is left of the turn in ms
 --   PASSED, USED    place
 --   NO_ROOM, SALE_NOT_FOUND
 -- Cost: O(SKUs × log holds).
@@ -15,6 +15,8 @@ local missing = load_sale()
 if missing then return missing end
 if not load_room() then return {'NO_ROOM', now} end
 advance()
+if may_bypass(ARGV[2]) then return {'SERVED', now, 0, room.turn_ms} end
+if has_no_ticket(3) then return {'PASSED', now, 0} end
 if ARGV[3] == 'lot' and queue.lobby == NOT_DRAWN then return {'LOT', now} end
 local place = place_by_ticket(3)
 if not place then return {'DRAW', now, drawn()} end

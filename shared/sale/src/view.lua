@@ -17,7 +17,7 @@ local answer = {'VIEW', now, sale_state(), sale.version, sale.epoch, sale.opens_
 -- The waiting room as it would be found now: state; when the lobby opens, in ms, or empty; size of the lobby; 1 once
 -- it is drawn; hash of the seed; seed, once it is drawn; the last place; the served one in thousandths, likewise up
 -- to where it may go for now; turns used and passed; places a minute, in thousandths; length of a turn in ms; 1 while
--- the door is closed; pace in thousandths.
+-- the door is closed; pace in thousandths; holds of those who bypassed the line; and how many had waited for how long.
 if load_room() then
   advance()
   local free, state = free_units(), sale_state()
@@ -34,7 +34,9 @@ if load_room() then
   local size = lobby_size()
   local record = {word, room.lobby_at or '', size, is_drawn and 1 or 0, secret[1], is_drawn and secret[2] or '',
     size + queue.joined, thousandths(queue.served), thousandths(most), queue.used, math.floor(queue.passed),
-    thousandths(places_per_ms() * 60000), room.turn_ms, room.is_closed and 1 or 0, thousandths(queue.pace)}
+    thousandths(places_per_ms() * 60000), room.turn_ms, room.is_closed and 1 or 0, thousandths(queue.pace),
+    queue.bypassed}
+  for _, waited in ipairs(queue.waits) do record[#record + 1] = waited end
   answer[#answer + 1] = #record
   for _, field in ipairs(record) do answer[#answer + 1] = field end
 else

@@ -1,13 +1,21 @@
 //! The waiting room: what a merchant says about it, and by which numbers it is seen.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{Fields, Malformed};
-use crate::{Commitment, Seed};
+use crate::{Commitment, Seed, ShopperId};
 
 /// Places served in a minute, at most.
 pub const RATE_PER_MINUTE_MAX: u32 = 1_000_000;
+
+/// Shoppers of a sale whom the merchant may let pass the line, at most: each one is told to Redis with every change.
+pub const BYPASS_MAX: usize = 1_000;
+
+/// Steps of a wait per power of two seconds, as `queue.lua` counts them.
+const WAIT_STEPS: f64 = 4.0;
 
 /// How a merchant lets the crowd in, one after the other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +46,9 @@ pub struct RoomControls {
     pub serve_to: u64,
     /// The secret of the draw; made when the sale first has a waiting room.
     pub seed: Option<Seed>,
+    /// Whom the merchant lets pass the line.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub bypass: BTreeSet<ShopperId>,
 }
 
 /// Where a waiting room stands.
@@ -90,7 +101,34 @@ pub struct RoomView {
     pub is_closed: bool,
     /// Share of the merchant's rate at which places are served, 100 to 1,000.
     pub pace_thousandths: u16,
+    /// Holds of shoppers whom the merchant let pass the line.
+    pub bypassed: u64,
+    /// How many of those who held by a turn had waited for how long.
+    pub waits: Waits,
 }
+
+/// Waits from the ticket, or from the opening where that came later, to the hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Waits(Vec<u64>);
+
+impl Waits {
+    /// The seconds that so many percent had waited at most. Counted in steps: by 19 % too much, and never too little.
+    /// `None` while nobody has held.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)]
+    pub fn percentile_seconds(&self, percent: u8) -> Option<f64> {
+        let rank = (self.0.iter().sum::<u64>() * u64::from(percent)).div_ceil(100).max(1);
+        let mut seen = 0;
+        let step = self.0.iter().position(|waited| {
+            seen += waited;
+            seen >= rank
+        })?;
+        Some((step as f64 / WAIT_STEPS).exp2())
+    }
+}
+
+/// Fields of a waiting room in a script's answer, before those of its waits.
+const FIELDS: u8 = 16;
 
 impl RoomView {
     /// `None` where the sale has no waiting room.
@@ -99,6 +137,7 @@ impl RoomView {
         if fields_count == 0 {
             return Ok(None);
         }
+        let waits_count = fields_count.checked_sub(FIELDS).ok_or(Malformed("a waiting room"))?;
         let state = match fields.text()?.as_str() {
             "not_open" => RoomState::NotOpen,
             "lobby" => RoomState::Lobby,
@@ -128,6 +167,23 @@ impl RoomView {
             turn_ms: fields.number()?,
             is_closed: fields.flag()?,
             pace_thousandths: fields.number()?,
+            bypassed: fields.number()?,
+            waits: Waits((0..waits_count).map(|_| fields.number()).collect::<Result<_, _>>()?),
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_of_waits_is_the_end_of_the_step_in_which_it_lies() {
+        assert_eq!(Waits::default().percentile_seconds(50), None);
+        let mut counts = vec![0; 41];
+        (counts[0], counts[4], counts[40]) = (49, 50, 1);
+        let waits = Waits(counts);
+        let told = [49, 50, 99, 100].map(|percent| waits.percentile_seconds(percent));
+        assert_eq!(told, [Some(1.0), Some(2.0), Some(2.0), Some(1_024.0)]);
     }
 }
