@@ -101,7 +101,7 @@ async fn report(
         pace: f64::from(room.pace_thousandths) / 1_000.0,
         turns_used: room.turns_used,
         turns_passed: room.turns_passed,
-        waits: WaitPercentiles::from(room.waits.clone()),
+        waits: WaitPercentiles::from(&room.waits),
         bypass: u64::try_from(controls.bypass.len()).unwrap_or(u64::MAX),
         bypassed: room.bypassed,
         room: WaitingRoomStatus::from(room),

@@ -59,34 +59,31 @@ impl QueueArguments {
     async fn act(self) -> Result<()> {
         let merchant = self.shop.merchant()?;
         let nothing = QueueChange::default();
-        let (sale, change) = match self.action {
-            Action::Show { sale } => (sale, None),
+        let (sale, changes) = match self.action {
+            Action::Show { sale } => (sale, vec![]),
             Action::Rate { sale, places_per_minute } => {
-                (sale, Some(QueueChange { rate_per_minute: Some(places_per_minute), ..nothing }))
+                (sale, vec![QueueChange { rate_per_minute: Some(places_per_minute), ..nothing }])
             }
             Action::Turn { sale, seconds } => {
-                (sale, Some(QueueChange { turn_seconds: Some(seconds), ..nothing }))
+                (sale, vec![QueueChange { turn_seconds: Some(seconds), ..nothing }])
             }
-            Action::Pause { sale } => (sale, Some(QueueChange { paused: Some(true), ..nothing })),
-            Action::Resume { sale } => (sale, Some(QueueChange { paused: Some(false), ..nothing })),
+            Action::Pause { sale } => (sale, vec![QueueChange { paused: Some(true), ..nothing }]),
+            Action::Resume { sale } => (sale, vec![QueueChange { paused: Some(false), ..nothing }]),
             Action::Step { sale, places } => {
                 // What is sent is the place and not the number of places: a repeat serves nobody more.
                 let served = merchant.queue(&sale).await?.room.serving;
-                (sale, Some(QueueChange { serve_to: Some(whole(served) + u64::from(places)), ..nothing }))
+                (sale, vec![QueueChange { serve_to: Some(whole(served) + u64::from(places)), ..nothing }])
             }
-            Action::CloseDoor { sale } => (sale, Some(QueueChange { door_closed: Some(true), ..nothing })),
-            Action::OpenDoor { sale } => (sale, Some(QueueChange { door_closed: Some(false), ..nothing })),
-            Action::Bypass { sale, accounts, remove } => {
-                let mut changes = in_parts(&accounts, remove);
-                let last = changes.pop();
-                for change in changes {
-                    merchant.change_queue(&sale, &change).await?;
-                }
-                (sale, last)
-            }
+            Action::CloseDoor { sale } => (sale, vec![QueueChange { door_closed: Some(true), ..nothing }]),
+            Action::OpenDoor { sale } => (sale, vec![QueueChange { door_closed: Some(false), ..nothing }]),
+            Action::Bypass { sale, accounts, remove } => (sale, in_parts(&accounts, remove)),
         };
-        let report = match change {
-            Some(change) => merchant.change_queue(&sale, &change).await?,
+        let mut report = None;
+        for change in changes {
+            report = Some(merchant.change_queue(&sale, &change).await?);
+        }
+        let report = match report {
+            Some(report) => report,
             None => merchant.queue(&sale).await?,
         };
         show(self.json, &report, words)

@@ -181,8 +181,8 @@ pub struct WaitPercentiles {
     pub p99_seconds: Option<f64>,
 }
 
-impl From<Waits> for WaitPercentiles {
-    fn from(waits: Waits) -> Self {
+impl From<&Waits> for WaitPercentiles {
+    fn from(waits: &Waits) -> Self {
         let [p50_seconds, p90_seconds, p99_seconds] =
             [50, 90, 99].map(|percent| waits.percentile_seconds(percent));
         Self { p50_seconds, p90_seconds, p99_seconds }

@@ -19,7 +19,7 @@
 --   :b:<shopper>       string  the shopper's rate limit; vanishes when it is full again
 --   :changes           hash    the merchant's changes of stock by idempotency key
 --   :unrecorded        hash    withdrawals that the ledger has not yet
---   :queue :lobby :t:  the waiting room's, see queue.lua
+--   :queue :lobby :t: :bypass  the waiting room's, see queue.lua
 -- One key is of no sale: `spillway` exists from the first sale on; without it the dataset is empty.
 --
 -- Every answer is {word, now, …}.

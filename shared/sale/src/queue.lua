@@ -22,9 +22,9 @@ local function turn_key(shopper) return sale_key .. ':t:' .. shopper end
 -- `room`: what the merchant says. `queue`: at what instant (ms) and serving time (ms) it was last moved on;
 -- `served`; tickets `joined` behind the lobby; size of the lobby once drawn; what was `seen` of it before; turns
 -- used and passed; holds of those who `bypassed` the line; `waits`: how many of those who held had waited for how
--- long, by the steps of `note_wait`; `pace`, the share of the merchant's rate; marks {serving time, served, used since then, length of
--- these turns in ms}, oldest first, as far back as a turn lasts; and of epochs that have ended, one after the other,
--- the epoch and the tickets joined by then.
+-- long, by the steps of `note_wait`; `pace`, the share of the merchant's rate; marks {serving time, served, used
+-- since then, length of these turns in ms}, oldest first, as far back as a turn lasts; and of epochs that have
+-- ended, one after the other, the epoch and the tickets joined by then.
 local room, queue
 local is_changed, is_drawn_now = false, false
 
