@@ -115,13 +115,13 @@ async fn confirm_gives_the_same_answers_behind_both_doors() {
 #[tokio::test]
 async fn page_gives_the_same_answers_behind_both_doors() {
     let doors = Doors::of(open_sale(units(5)).await, "page").await;
-    for path in ["", "/status"] {
+    for path in ["/en", "/status"] {
         assert_eq!(doors.agree("GET", &doors.shop.path(path), &[], "").await, 200);
     }
     for path in ["/assets/sale.js", "/assets/sale.css"] {
         assert_eq!(doors.agree("GET", path, &[], "").await, 200);
     }
-    assert_eq!(doors.agree("GET", "/sales/nowhere", &[], "").await, 404);
+    assert_eq!(doors.agree("GET", "/sales/nowhere/en", &[], "").await, 404);
 }
 
 #[tokio::test]

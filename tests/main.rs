@@ -8,6 +8,7 @@
 
 mod acl;
 mod audit;
+mod browser;
 mod bypass;
 mod cdn;
 mod chaos;
@@ -42,6 +43,7 @@ mod openapi;
 mod openapi_answers;
 mod openapi_document;
 mod openapi_examples;
+mod openapi_operation;
 mod openapi_operations;
 mod openapi_problems;
 mod page;

@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 use boon::{Compiler, SchemaIndex, Schemas};
 use serde_json::{Value, json};
 
-use crate::openapi_operations::{ANY, Content, OPERATIONS, Operation};
+use crate::openapi_operation::{ANY, Content, Operation};
+use crate::openapi_operations::OPERATIONS;
 use crate::openapi_problems;
 use crate::shop::Answer;
 use crate::tidy::read;

@@ -13,7 +13,8 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use crate::openapi_operations::{Audience, Content, OPERATIONS, Operation, Success};
+use crate::openapi_operation::{Audience, Content, Operation, Success};
+use crate::openapi_operations::OPERATIONS;
 use crate::{openapi_examples, openapi_problems};
 
 const SCHEMAS: &str = "/components/schemas";
@@ -27,14 +28,15 @@ const DESCRIPTION: &str = "Sells a limited stock to a crowd that arrives in the 
 const QUERIES: [&str; 2] = ["OrdersQuery", "UnitsQuery"];
 
 /// What a header is, by its name.
-const HEADERS: [(&str, &str); 7] = [
+const HEADERS: [(&str, &str); 8] = [
     ("Cache-Control", "How long caches may give the answer on."),
-    ("ETag", "Names this version of the document."),
-    ("Location", "Path of what was made."),
+    ("ETag", "Names the content."),
+    ("Location", "Path of what was made, or of what is to be asked for instead."),
     ("RateLimit", "What is left of the shopper's quota, as the IETF draft says."),
     ("RateLimit-Policy", "The shopper's quota."),
     ("Retry-After", "Seconds after which it is worth asking again."),
     ("Set-Cookie", "The guest's cookie, or the ticket's."),
+    ("Vary", "The header of the request by which the answers differ."),
 ];
 
 /// The whole document.
@@ -156,6 +158,7 @@ fn names_in(path: &str) -> Vec<&'static str> {
             "id" if is_order => "Order",
             "id" => "Reservation",
             "file" => "File",
+            "language" => "Language",
             other => panic!("no parameter {other}"),
         })
         .collect()
@@ -185,8 +188,17 @@ fn path_parameters() -> Map<String, Value> {
             path(
                 "file",
                 "The file.",
-                json!({ "type": "string", "enum": ["sale.css", "sale.js"] }),
+                json!({ "type": "string", "pattern": r"^[a-z-]+(\.[0-9a-f]{16})?\.(css|js|svg)$" }),
                 "sale.css",
+            ),
+        ),
+        (
+            "Language".to_owned(),
+            path(
+                "language",
+                "The language's BCP 47 tag.",
+                json!({ "type": "string", "enum": ["en", "de", "es", "ja", "zh-Hans"] }),
+                "en",
             ),
         ),
     ])

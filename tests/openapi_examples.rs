@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::openapi_operations::Operation;
+use crate::openapi_operation::Operation;
 
 /// The body that this operation is sent.
 pub(crate) fn request(schema: &str) -> Value {

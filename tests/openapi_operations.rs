@@ -1,67 +1,7 @@
 //! The operations of `openapi.json`: who may ask, what is sent, and every answer. The bodies are named here and
 //! come from the types; that this table is true, `openapi_answers.rs` checks on real answers.
 
-/// One request that can be made.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Operation {
-    pub(crate) method: &'static str,
-    pub(crate) path: &'static str,
-    pub(crate) id: &'static str,
-    pub(crate) summary: &'static str,
-    pub(crate) audience: Audience,
-    /// Whether it needs an `Idempotency-Key`.
-    pub(crate) has_key: bool,
-    /// The type of its query's parameters.
-    pub(crate) query: Option<&'static str>,
-    /// The type of its body.
-    pub(crate) body: Option<&'static str>,
-    /// Whether it can be left out.
-    pub(crate) is_body_optional: bool,
-    pub(crate) successes: &'static [Success],
-    /// Slugs of what it can refuse, besides [`ANY`].
-    pub(crate) problems: &'static [&'static [&'static str]],
-}
-
-/// Who asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Audience {
-    Everybody,
-    Shopper,
-    Merchant,
-}
-
-/// An answer that is no problem.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Success {
-    pub(crate) status: u16,
-    pub(crate) description: &'static str,
-    pub(crate) content: Content,
-    /// Headers that come with it; one with `?` at its end may be absent.
-    pub(crate) headers: &'static [&'static str],
-}
-
-/// What a body is.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Content {
-    /// JSON of this type.
-    Json(&'static str),
-    /// JSON without a type of its own.
-    Object,
-    /// A text of one of these types.
-    Text(&'static [&'static str]),
-    Nothing,
-}
-
-/// What any request can be told, by the function or by the gateway before it.
-pub(crate) const ANY: &[&str] = &[
-    "invalid-request",
-    "headers-too-large",
-    "quota-exceeded",
-    "internal",
-    "outcome-unknown",
-    "secrets-unavailable",
-    "overloaded",
-];
+use crate::openapi_operation::{Audience, Content, Operation, Success};
 
 const NO_MORE: &[&[&str]] = &[];
 const SHOPPER: &[&str] = &["unauthenticated", "identity-unavailable"];
@@ -74,6 +14,17 @@ const LEDGER: &[&str] = &["ledger-unavailable"];
 const SALE: &[&str] = &["sale-not-found"];
 const TICKET: &[&str] = &["ticket-missing", "not-your-turn", "ticket-expired"];
 const ENDED: &[&str] = &["reservation-expired", "reservation-released", "order-cancelled"];
+
+/// Headers of what can be kept, and asked for again by its tag.
+const CACHED: &[&str] = &["Cache-Control", "ETag"];
+
+/// The answer to who has it already.
+const UNCHANGED: Success = Success {
+    status: 304,
+    description: "Unchanged since the `ETag` of `If-None-Match`.",
+    content: Content::Nothing,
+    headers: CACHED,
+};
 
 const fn json(status: u16, description: &'static str, schema: &'static str) -> Success {
     Success { status, description, content: Content::Json(schema), headers: &[] }
@@ -115,25 +66,49 @@ const CHANGE: Operation = Operation {
 pub(crate) const OPERATIONS: &[Operation] = &[
     Operation {
         path: "/sales/{sale}",
-        id: "getPage",
-        summary: "The page of a sale, the same for everybody",
-        successes: &[with_headers(text("The page.", &["text/html"]), &["Cache-Control"])],
-        problems: &[SALE, STOCK],
+        id: "findLanguage",
+        summary: "Where the page is in the language that the browser likes best",
+        successes: &[Success {
+            status: 302,
+            description: "The address of the page.",
+            content: Content::Nothing,
+            headers: &["Location", "Vary", "Cache-Control"],
+        }],
+        problems: &[SALE],
+        ..GET
+    },
+    Operation {
+        path: "/sales/{sale}/opening.ics",
+        id: "getOpening",
+        summary: "A reminder of the opening, for a calendar (RFC 5545)",
+        successes: &[with_headers(text("The calendar.", &["text/calendar"]), CACHED), UNCHANGED],
+        problems: &[SALE, STOCK, &["route-not-found"]],
         ..GET
     },
     Operation {
         path: "/sales/{sale}/status",
         id: "getStatus",
         summary: "What changes while a sale runs, the same for everybody; cacheable for a second",
-        successes: &[with_headers(json(200, "The status.", "Status"), &["Cache-Control"])],
+        successes: &[with_headers(json(200, "The status.", "Status"), CACHED), UNCHANGED],
         problems: &[SALE, STOCK],
+        ..GET
+    },
+    Operation {
+        path: "/sales/{sale}/{language}",
+        id: "getPage",
+        summary: "The page of a sale in this language, the same for everybody",
+        successes: &[with_headers(text("The page.", &["text/html"]), CACHED), UNCHANGED],
+        problems: &[SALE, STOCK, &["route-not-found"]],
         ..GET
     },
     Operation {
         path: "/assets/{file}",
         id: "getAsset",
-        summary: "Style and script of the page",
-        successes: &[with_headers(text("The file.", &["text/css", "text/javascript"]), &["Cache-Control"])],
+        summary: "Style, script and icons of the page; the name has the content's hash in it",
+        successes: &[
+            with_headers(text("The file.", &["text/css", "text/javascript", "image/svg+xml"]), CACHED),
+            UNCHANGED,
+        ],
         problems: &[&["route-not-found"]],
         ..GET
     },
@@ -401,18 +376,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         id: "getDocument",
         summary: "This document",
         successes: &[
-            Success {
-                status: 200,
-                description: "The document.",
-                content: Content::Object,
-                headers: &["Cache-Control", "ETag"],
-            },
-            Success {
-                status: 304,
-                description: "The document is the one that If-None-Match names.",
-                content: Content::Nothing,
-                headers: &["Cache-Control", "ETag"],
-            },
+            Success { status: 200, description: "The document.", content: Content::Object, headers: CACHED },
+            UNCHANGED,
         ],
         ..GET
     },
@@ -432,14 +397,3 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         ..GET
     },
 ];
-
-impl Operation {
-    /// Slugs of all that it can be told.
-    pub(crate) fn slugs(&self) -> impl Iterator<Item = &'static str> {
-        ANY.iter().chain(self.problems.iter().copied().flatten()).copied()
-    }
-
-    pub(crate) fn success(&self, status: u16) -> Option<&'static Success> {
-        self.successes.iter().find(|success| success.status == status)
-    }
-}

@@ -1,6 +1,7 @@
 //! The page and the status: the same for everybody, cacheable, and true.
 
 use jiff::Timestamp;
+use regex::Regex;
 use reqwest::Method;
 use sale::Definition;
 use serde_json::json;
@@ -8,25 +9,170 @@ use serde_json::json;
 use crate::shop::{open_sale, send, units};
 use crate::system::eventually;
 
+/// The addresses of the page's own files.
+fn files_of(page: &str) -> Vec<String> {
+    let file = Regex::new(r#"["'](/assets/[^"']+)["']"#).unwrap();
+    file.captures_iter(page).map(|found| found[1].to_owned()).collect()
+}
+
 #[tokio::test]
 async fn the_page_shows_the_sale_to_everybody_alike_and_nothing_of_it_is_taken_for_markup() {
     let terms = Definition { title: "<b>Rare</b> & \"fine\"".to_owned(), ..units(5) };
     let shop = open_sale(terms).await;
-    let page = send(shop.request(Method::GET, &shop.path(""))).await;
+    let page = send(shop.request(Method::GET, &shop.path("/en"))).await;
     assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
     assert!(
         page.header("cache-control").contains("s-maxage=5, stale-while-revalidate=30, stale-if-error=86400")
     );
-    assert!(page.header("content-security-policy").starts_with("default-src 'none'"));
     assert!(!page.text.contains("<b>Rare") && page.text.contains("&#60;b&#62;Rare"), "{}", page.text);
     let ann = shop.shopper("ann");
-    let hers = send(shop.request(Method::GET, &shop.path("")).bearer_auth(&ann.token)).await;
-    assert_eq!(hers.text, page.text);
-    for asset in ["/assets/sale.css", "/assets/queue.js", "/assets/sale.js"] {
-        assert!(page.text.contains(asset));
-        assert_eq!(send(shop.request(Method::GET, asset)).await.status, 200);
+    let hers = send(shop.request(Method::GET, &shop.path("/en")).bearer_auth(&ann.token)).await;
+    assert_eq!((&hers.text, hers.header("etag")), (&page.text, page.header("etag")));
+}
+
+#[tokio::test]
+async fn the_page_may_load_its_own_files_and_run_its_own_script_only() {
+    let shop = open_sale(units(5)).await;
+    let page = send(shop.request(Method::GET, &shop.path("/en"))).await;
+    let policy = page.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'; script-src 'self'"), "{policy}");
+    assert!(!policy.contains("unsafe") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "same-origin"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+    ] {
+        assert_eq!(page.header(name), value, "{name}");
     }
-    assert_eq!(send(shop.request(Method::GET, "/assets/other.js")).await.told(), "404 route-not-found");
+    let inline = Regex::new(r"(?i)<style|style=|\son[a-z]+=|javascript:").unwrap();
+    assert!(!inline.is_match(&page.text), "{}", page.text);
+    let foreign = Regex::new(r#"(?:src|href)="https?://([^/"]+)"#).unwrap();
+    let host = shop.running.url.split("//").nth(1).unwrap();
+    assert!(foreign.captures_iter(&page.text).all(|found| &found[1] == host));
+}
+
+#[tokio::test]
+async fn a_file_of_the_page_is_kept_for_ever_by_its_name_and_by_a_name_of_another_version_for_a_minute() {
+    let shop = open_sale(units(5)).await;
+    let page = send(shop.request(Method::GET, &shop.path("/en"))).await;
+    let files = files_of(&page.text);
+    assert_eq!(files.len(), 5, "{files:?}");
+    for file in &files {
+        let kept = send(shop.request(Method::GET, file)).await;
+        assert_eq!((kept.status, kept.header("cache-control")), (200, "public, max-age=31536000, immutable"));
+        let hash = file.split('.').nth(1).unwrap();
+        let other = send(shop.request(Method::GET, &file.replace(hash, "0123456789abcdef"))).await;
+        assert_eq!(
+            (other.status, other.header("cache-control")),
+            (200, "public, max-age=60, stale-if-error=86400")
+        );
+        assert_eq!(other.text, kept.text);
+    }
+    for file in ["/assets/other.js", "/assets/sale.png", "/assets/sale", "/assets/openapi.json"] {
+        assert_eq!(send(shop.request(Method::GET, file)).await.told(), "404 route-not-found", "{file}");
+    }
+}
+
+#[tokio::test]
+async fn the_first_view_is_thirty_kilobytes_at_most_in_two_requests_before_it_can_be_read() {
+    let shop = open_sale(units(5)).await;
+    let page = send(shop.request(Method::GET, &shop.path("/ja"))).await;
+    let mut bytes = 0;
+    for path in [vec![shop.path("/ja")], files_of(&page.text)].concat() {
+        // The icons of other states come when they are shown.
+        if path.contains("/icon-") {
+            continue;
+        }
+        let sent = shop.request(Method::GET, &path).header("accept-encoding", "gzip").send().await.unwrap();
+        // The icon is too small to be compressed.
+        let encoding = sent.headers().get("content-encoding").map(|value| value.to_str().unwrap());
+        assert!(encoding == Some("gzip") || path.contains("icon"), "{path}");
+        bytes += sent.bytes().await.unwrap().len();
+    }
+    assert!(bytes <= 30 * 1024, "{bytes} bytes");
+    let blocking = Regex::new(r#"<link rel="stylesheet"|<script src="[^"]*">"#).unwrap();
+    assert_eq!(blocking.find_iter(&page.text).count(), 1, "the style, and no script before the text");
+}
+
+#[tokio::test]
+async fn each_language_has_its_own_address_and_the_bare_one_leads_to_the_one_that_is_wished() {
+    let shop = open_sale(units(5)).await;
+    let wished = async |languages: &str| {
+        let request = shop.request(Method::GET, &shop.path("")).header("accept-language", languages);
+        let answer = send(request).await;
+        assert_eq!((answer.status, answer.header("vary")), (302, "accept-language"));
+        answer.header("location").to_owned()
+    };
+    for tag in ["en", "de", "es", "ja", "zh-Hans"] {
+        let place = wished(&format!("{tag}, en;q=0.5")).await;
+        assert_eq!(place, shop.path(&format!("/{tag}")));
+        let page = send(shop.request(Method::GET, &place)).await;
+        assert!(page.text.contains(&format!("<html lang=\"{tag}\" dir=\"ltr\">")));
+        assert_eq!(page.text.matches("hreflang=\"").count(), 11, "five links, five alternates, one default");
+    }
+    assert_eq!(wished("fr-CA, tlh").await, shop.path("/en"));
+    // The cache between keeps them apart.
+    assert_eq!(wished("de").await, shop.path("/de"));
+    for (path, told) in [
+        (shop.path("/EN"), "404 route-not-found"),
+        (shop.path("/fr"), "404 route-not-found"),
+        (shop.path("/en/more"), "404 route-not-found"),
+        ("/sales/nowhere-at-all/en".to_owned(), "404 sale-not-found"),
+        ("/sales/No_Such/en".to_owned(), "404 sale-not-found"),
+    ] {
+        assert_eq!(send(shop.request(Method::GET, &path)).await.told(), told, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn who_has_the_page_is_told_that_it_is_unchanged_until_the_merchant_changes_it() {
+    let shop = open_sale(units(5)).await;
+    let page = send(shop.request(Method::GET, &shop.path("/de"))).await;
+    let tag = page.header("etag").to_owned();
+    let ask = || shop.request(Method::GET, &shop.path("/de")).header("if-none-match", &tag);
+    let again = send(ask()).await;
+    assert_eq!((again.status, again.text.as_str(), again.header("etag")), (304, "", tag.as_str()));
+    let hold = shop.hold(&shop.shopper("ann"), "wish").await;
+    assert_eq!(send(ask()).await.status, 304, "a hold changes the status, not the page: {hold}");
+    let mut definition = units(5);
+    let known = send(shop.admin(Method::GET, &format!("/sales/{}", shop.sale))).await.body;
+    definition.opens_at = known["opens_at"].as_str().map(|at| at.parse().unwrap());
+    definition.closes_at = known["closes_at"].as_str().unwrap().parse().unwrap();
+    definition.title = "Another title".to_owned();
+    shop.merchant.define(&shop.sale, &definition).await.unwrap();
+    eventually("the new page", async || {
+        let answer = send(ask()).await;
+        (answer.status == 200 && answer.text.contains("Another title")).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_calendar_is_reminded_of_the_opening_and_of_nothing_where_it_is_by_hand() {
+    let opens_at: Timestamp = "2099-04-01T10:00:00Z".parse().unwrap();
+    let closes_at = opens_at + jiff::SignedDuration::from_hours(1);
+    let terms = Definition {
+        title: "Vinyl; first, \"best\"".to_owned(),
+        opens_at: Some(opens_at),
+        closes_at,
+        ..units(5)
+    };
+    let shop = open_sale(terms).await;
+    let calendar = send(shop.request(Method::GET, &shop.path("/opening.ics"))).await;
+    assert_eq!((calendar.status, calendar.header("content-type")), (200, "text/calendar; charset=utf-8"));
+    for line in [
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\n",
+        "DTSTART:20990401T100000Z\r\n",
+        "SUMMARY:Vinyl\\; first\\, \"best\"\r\n",
+        "TRIGGER:-PT10M\r\n",
+        "END:VCALENDAR\r\n",
+    ] {
+        assert!(calendar.text.contains(line), "{line} is not in {}", calendar.text);
+    }
+    let by_hand = open_sale(Definition { opens_at: None, ..units(5) }).await;
+    let none = send(by_hand.request(Method::GET, &by_hand.path("/opening.ics"))).await;
+    assert_eq!(none.told(), "404 route-not-found");
 }
 
 #[tokio::test]

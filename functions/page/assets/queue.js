@@ -1,10 +1,8 @@
 // The waiting room: takes a ticket, works out whose turn it is from the status, and the draw out of its seed.
-'use strict';
 
-// Everything that the page knows of its own place; the ticket itself is in a cookie that no script reads.
+// What the page knows of its own place; the ticket itself is in a cookie that no script reads.
 const line = { ticket: null, place: null, draw: null };
 
-const ticketStore = `ticket:${sale}`;
 const hexBytes = (hex) => Uint8Array.from(hex.match(/../g), (byte) => parseInt(byte, 16));
 const hexText = (bytes) => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, '0')).join('');
 
@@ -27,35 +25,26 @@ async function isSeedOf(seed, hash) {
   return hexText(await crypto.subtle.digest('SHA-256', hexBytes(seed))) === hash;
 }
 
-// Where the serving number stands now, by the rule that the server has.
-function servingNow(room) {
-  const minutes = Math.max(0, serverNow() - Date.parse(status.server_time)) / 60000;
-  return Math.min(room.serving + room.rate_per_minute * minutes, room.serving_limit);
+// Where the serving number stands so many milliseconds after the status was made, by the rule that the shop has.
+function servingAfter(room, ms) {
+  return Math.min(room.serving + room.rate_per_minute * (Math.max(0, ms) / 60000), room.serving_limit);
 }
 
-async function takeTicket() {
-  await call('POST', '/sessions');
+const servingNow = (status) => servingAfter(status.waiting_room, serverNow() - Date.parse(status.server_time));
+
+async function takeTicket(status) {
   // Of a ticket whose turn is over nothing comes; whoever wants another one gets a later place.
-  const body = isTurnOver() ? { another: true } : {};
-  const headers = { 'Content-Type': 'application/json' };
-  const { ok, answer } = await call('POST', `${base}/tickets`, headers, JSON.stringify(body));
-  if (ok) {
-    line.ticket = { lot: answer.lot, number: answer.number, turn: answer.turn };
-    line.place = answer.turn?.place ?? null;
-    line.draw = null;
-    keepTicket();
-    await findPlace();
-  } else {
-    say(`${answer.title} ${answer.detail}`);
+  const told = await insist('POST', `${base}/tickets`, { body: isTurnOver() ? { another: true } : {} });
+  if (told.ok) {
+    const { lot, number, turn } = told.answer;
+    Object.assign(line, { ticket: { lot, number, turn }, place: turn?.place ?? null, draw: null });
+    keptTicket.write({ has: true });
+    await findPlace(status);
   }
-  showLine();
+  return told;
 }
 
-function keepTicket() {
-  try { localStorage.setItem(ticketStore, '1'); } catch { /* The cookie is enough. */ }
-}
-
-async function findPlace() {
+async function findPlace(status) {
   const room = status?.waiting_room;
   if (!room || !line.ticket || !crypto.subtle) return;
   if (line.ticket.number !== null) line.place = room.lobby + line.ticket.number;
@@ -67,40 +56,11 @@ async function findPlace() {
 
 const isTurnOver = () => ['passed', 'used'].includes(line.ticket?.turn?.state);
 
-function isMyTurn() {
-  const room = status?.waiting_room;
-  if (!room) return true;
-  return line.ticket !== null && line.place !== null && !isTurnOver() && line.place <= servingNow(room);
+function noteTurnIsOver() {
+  if (line.ticket) line.ticket = { ...line.ticket, turn: { state: 'passed' } };
 }
 
-function lineText(room) {
-  if (!line.ticket) return room.state === 'lobby'
-    ? `About ${room.lobby} are in the lobby. Whoever is there when the sale opens is served in an order drawn by lot.`
-    : `${Math.max(0, room.last_place - Math.floor(servingNow(room)))} wait.`;
-  if (isTurnOver()) return 'Your turn is over. Another ticket is a later place.';
-  if (line.place === null) return `You are in the lobby, one of about ${Math.max(1, room.lobby)}. The draw is at the opening.`;
-  const ahead = Math.ceil(line.place - servingNow(room)) - 1;
-  if (ahead < 0) return `It is your turn, place ${line.place}. A turn lasts ${Math.round(room.turn_seconds)} s at least.`;
-  const left = status.skus.reduce((sum, sku) => sum + sku.available, 0);
-  const odds = ahead < left ? 'There is a unit for you if nobody ahead takes more than one.'
-    : `${left} units are left: you get one if some ahead of you leave theirs.`;
-  const wait = room.rate_per_minute > 0 ? `about ${Math.ceil(ahead / room.rate_per_minute)} min` : 'it stands still for now';
-  return `Place ${line.place}: ${ahead} come before you, ${wait}. ${odds}`;
-}
+const isMyTurn = (status) => line.ticket !== null && line.place !== null && !isTurnOver() && line.place <= servingNow(status);
 
-function showLine() {
-  const room = status?.waiting_room;
-  element('line').hidden = !room;
-  if (!room) return;
-  element('line-text').textContent = lineText(room);
-  element('draw-text').textContent = !line.draw ? ''
-    : line.draw.isAnnounced
-      ? `This page has worked your place out again of your lot, ${line.ticket.lot}; the seed is the one that was announced.`
-      : 'The seed is NOT the one that was announced before the sale.';
-  element('join').hidden = line.ticket !== null && !isTurnOver();
-  element('join').disabled = room.door_closed || ['not_open', 'ended'].includes(room.state);
-}
-
-element('join').addEventListener('click', (event) => guarded(event.currentTarget, takeTicket));
-// Whoever has a ticket renews it: its place stays.
-if (localStorage.getItem(ticketStore)) takeTicket();
+// How many come before this place.
+const placesAhead = (status) => Math.max(0, Math.ceil(line.place - servingNow(status)) - 1);

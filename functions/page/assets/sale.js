@@ -1,167 +1,213 @@
-// The sale page: polls the status, counts by the server's clock, reserves, confirms, releases.
-'use strict';
+// The sale's page: asks for the status, and does what the shopper presses. What was begun before the page was left is
+// taken up again.
 
-const main = document.querySelector('main');
-const sale = main.dataset.sale;
-const currency = main.dataset.currency;
-const base = `/sales/${sale}`;
-const element = (id) => document.getElementById(id);
-let clockOffsetMs = null;
-let status = null;
-let hold = null;
-let holdEndsAt = 0;
+const STATUS_PAUSE_MS = 2_000;
+const STATUS_PAUSE_MS_MAX = 15_000;
+const TICK_MS = 250;
 
-const serverNow = () => Date.now() + (clockOffsetMs ?? 0);
-const say = (text) => { element('message').textContent = text; };
-
-function formatPrice(minor) {
-  const format = new Intl.NumberFormat(document.documentElement.lang, { style: 'currency', currency });
-  return format.format(minor / 10 ** format.resolvedOptions().maximumFractionDigits);
-}
-
-async function call(method, path, headers = {}, body) {
-  const response = await fetch(path, { method, headers, body, credentials: 'same-origin' });
-  const answer = await response.json();
-  return { ok: response.ok, answer };
-}
-
-function showStatus() {
-  const opensAt = status.opens_at && Date.parse(status.opens_at);
-  const seconds = opensAt && Math.max(0, Math.ceil((opensAt - serverNow()) / 1000));
-  const texts = {
-    announced: opensAt ? `The sale begins in ${seconds} s.` : 'The beginning of the sale will be announced.',
-    open: 'The sale is open.',
-    paused: 'The sale is paused. What you hold is kept.',
-    ended: 'The sale is over.',
-  };
-  element('state').textContent = texts[status.state];
-  for (const sku of status.skus) {
-    const text = sku.sold_out ? (sku.may_return ? 'Sold out; units may return.' : 'Sold out.') : `${sku.available} left`;
-    const place = document.querySelector(`[data-available="${sku.sku}"]`);
-    const button = document.querySelector(`[data-reserve="${sku.sku}"]`);
-    if (place) place.textContent = text;
-    if (button) button.disabled = status.state !== 'open' || sku.sold_out || isHolding() || !isMyTurn();
-  }
-}
-
-const isHolding = () => hold !== null && hold.state !== 'ordered';
-
-function keep(answer) {
-  hold = answer;
-  holdEndsAt = performance.now() + answer.expires_in_ms;
-  // The receipt stands in for the hold where the shop has lost it; with the wish it outlives this page.
-  const wish = JSON.parse(localStorage.getItem(`hold:${sale}`) ?? '{}');
-  if (answer.receipt) localStorage.setItem(`hold:${sale}`, JSON.stringify({ ...wish, hold: answer }));
-}
-
-function showHold() {
-  element('hold').hidden = hold === null;
-  if (hold === null) return;
-  const left = Math.max(0, Math.ceil((holdEndsAt - performance.now()) / 1000));
-  const isOrdered = hold.state === 'ordered';
-  element('hold-text').textContent = isOrdered
-    ? `Ordered. Your order is ${hold.order_id}.`
-    : `${hold.quantity} × ${hold.sku}, ${formatPrice(hold.total_minor)}, kept for ${left} s.`;
-  element('confirm').hidden = isOrdered;
-  element('release').hidden = isOrdered;
-  if (!isOrdered && left === 0) {
-    forget();
-    say('The time of your reservation is over.');
-  }
-}
-
-function forget() {
-  hold = null;
-  localStorage.removeItem(`hold:${sale}`);
-}
+let isBusy = false;
+let failures = 0;
+let pollTimer = null;
+let polls = 0;
 
 async function poll() {
-  let pause = 2000;
-  try {
-    const before = Date.now();
-    const { ok, answer } = await call('GET', `${base}/status`);
-    if (ok && answer.sale === sale) {
-      status = answer;
-      // An answer from a cache is late: the freshest so far tells the server's clock best.
-      const ahead = Date.parse(answer.server_time) - (before + Date.now()) / 2;
-      clockOffsetMs = Math.max(clockOffsetMs ?? -Infinity, ahead);
-      await findPlace();
-      pause = answer.poll_after_ms;
-      showStatus();
+  clearTimeout(pollTimer);
+  polls += 1;
+  const mine = polls;
+  const told = await call('GET', `${base}/status`, { cache: 'no-cache' });
+  // Another one was asked for meanwhile, which goes on.
+  if (mine !== polls) return;
+  const isGood = told.ok && isStatus(told.answer);
+  if (isGood) noteStatus(told.answer);
+  model.isLost = !isGood;
+  model.isRecovering = slugOf(told.answer) === 'recovering';
+  failures = isGood ? 0 : failures + 1;
+  await findPlace(model.status);
+  if (model.kept?.isConfirming && !isBusy) act(() => confirm());
+  render();
+  const pauseMs = isGood ? model.status.poll_after_ms : told.answer.retry_after_seconds * 1000 || STATUS_PAUSE_MS * failures;
+  pollTimer = setTimeout(poll, jittered(Math.min(pauseMs, STATUS_PAUSE_MS_MAX)));
+}
+
+// A cache may give an older one than before.
+function noteStatus(status) {
+  const known = model.status && Date.parse(model.status.server_time);
+  if (!known || Date.parse(status.server_time) >= known) model.status = status;
+}
+
+function keep(kept) {
+  model.kept = kept;
+  model.isLimitReached = false;
+  if (kept) keptHold.write(kept);
+  else keptHold.forget();
+}
+
+const isOver = ({ status, answer }) => [404, 410].includes(status) || ['order-cancelled', 'unit-lost'].includes(slugOf(answer));
+
+const ordered = (kept, order) => ({ ...kept, isConfirming: false, order: { id: order.order_id ?? order.id, sku: order.sku, quantity: order.quantity, total_minor: order.total_minor, currency: order.currency } });
+
+function keepHold(kept, hold) {
+  if (hold.state === 'ordered') keep(ordered({ ...kept, hold }, hold));
+  else if (['held', 'confirming'].includes(hold.state)) keep({ ...kept, hold: { ...hold, receipt: hold.receipt ?? kept.hold?.receipt }, isConfirming: kept.isConfirming || hold.state === 'confirming' });
+  else keep(null);
+}
+
+// The key is kept before it is sent: whatever happens to the answer, the same wish finds the same hold.
+async function reserve(sku, quantity) {
+  await exclusively(async () => {
+    const known = keptHold.read();
+    if (known?.hold && !known.order) {
+      keep(known);
+      return;
     }
-  } catch {
-    element('state').textContent = 'No connection; trying again.';
+    const isUnanswered = known?.key && !known.hold && known.sku === sku && known.quantity === quantity;
+    const wish = { sku, quantity, key: isUnanswered ? known.key : crypto.randomUUID(), sentAt: Date.now() };
+    keep(wish);
+    await send(wish);
+  });
+}
+
+async function send(wish) {
+  const { sku, quantity, key } = wish;
+  const told = await insist('POST', `${base}/reservations`, { headers: { 'Idempotency-Key': `"${key}"` }, body: { sku, quantity } });
+  if (told.ok) keepHold(wish, told.answer);
+  else await settle(told, wish);
+}
+
+// What a refusal means for what is kept. What may still come of the same key is kept with it.
+async function settle(told, wish) {
+  model.message = tellProblem(told.answer);
+  if (isForTheMoment(told)) return;
+  keep(null);
+  const slug = slugOf(told.answer);
+  if (slug === 'ticket-expired') noteTurnIsOver();
+  if (slug === 'limit-reached') {
+    model.isLimitReached = true;
+    if (told.answer.reservation) await adopt(told.answer.reservation, wish);
   }
-  setTimeout(poll, pause * (1 + Math.random() / 2));
 }
 
-async function reserve(sku) {
-  // The key is kept before sending, so that a lost answer is found again by the same request.
-  const unanswered = JSON.parse(localStorage.getItem(`hold:${sale}`) ?? 'null');
-  const wish = unanswered?.sku === sku && hold === null ? unanswered : { sku, key: crypto.randomUUID() };
-  localStorage.setItem(`hold:${sale}`, JSON.stringify(wish));
-  await resume(wish);
+// The reservation that the shopper has already, perhaps of another tab, or of a browser that keeps nothing.
+async function adopt(path, { sku, quantity }) {
+  const told = await insist('GET', path);
+  if (!told.ok || !['held', 'confirming', 'ordered'].includes(told.answer.state)) return;
+  keepHold({ sku, quantity }, told.answer);
+  model.message = tell('hold.found');
 }
 
-async function resume(wish) {
-  say('');
-  try {
-    await call('POST', '/sessions');
-    const headers = { 'Content-Type': 'application/json', 'Idempotency-Key': `"${wish.key}"` };
-    const body = JSON.stringify({ sku: wish.sku, quantity: 1 });
-    const { ok, answer } = await call('POST', `${base}/reservations`, headers, body);
-    if (ok) keep(answer);
-    else {
-      if (answer.type?.endsWith('/ticket-expired')) line.ticket = { ...line.ticket, turn: { state: 'passed' } };
-      if (isOver(answer)) forget();
-      else if (isRecovering(answer) && wish.hold) {
-        keep({ ...wish.hold, expires_in_ms: Date.parse(wish.hold.expires_at) - serverNow() });
-      }
-      say(`${answer.title} ${answer.detail}`);
-    }
-  } catch {
-    say('No connection. Try again: nothing is reserved twice.');
-  }
-  showHold();
+// Takes up what was begun before this page was opened, or looked at again.
+async function resume() {
+  const kept = keptHold.read();
+  model.kept = kept;
+  if (!kept || kept.order) return;
+  const isOld = Date.now() - (kept.sentAt ?? 0) > 1000 * Number(main.dataset.holdSeconds);
+  if (!kept.hold && isOld) keep(null);
+  else if (kept.key) await exclusively(() => send(kept));
+  else if (kept.hold) await exclusively(() => adopt(`${base}/reservations/${kept.hold.id}`, kept));
 }
-
-// Whether the wish has its last answer; everything else is worth the same key again.
-const isOver = ({ status, type }) => [404, 410, 422].includes(status)
-  || ['sold-out', 'limit-reached', 'sale-not-open', 'order-cancelled', 'ticket-missing', 'not-your-turn', 'ticket-expired'].includes(type?.split('/').pop());
-
-const isRecovering = ({ type }) => type?.endsWith('/recovering');
 
 async function confirm() {
-  say('');
-  const headers = hold.receipt ? { 'Content-Type': 'application/json' } : {};
-  const body = hold.receipt ? JSON.stringify({ receipt: hold.receipt }) : undefined;
-  const { ok, answer } = await call('POST', `${base}/reservations/${hold.id}/order`, headers, body);
-  if (ok) hold = { ...hold, state: 'ordered', order_id: answer.id };
-  else say(`${answer.title} ${answer.detail}`);
-  showHold();
+  await exclusively(async () => {
+    const kept = keptHold.read() ?? model.kept;
+    if (!kept?.hold || kept.order) {
+      model.kept = kept;
+      return;
+    }
+    keep({ ...kept, isConfirming: true });
+    render();
+    const { id, receipt } = kept.hold;
+    const told = await insist('POST', `${base}/reservations/${id}/order`, { body: receipt ? { receipt } : undefined });
+    if (told.ok) {
+      keep(ordered(kept, told.answer));
+      return;
+    }
+    // A receipt that is refused is another shopper's: the session has ended meanwhile.
+    const isForeign = told.status === 400;
+    model.message = tellProblem(isForeign ? { type: 'reservation-not-found' } : told.answer);
+    // Nobody knows yet whether there is an order: it is asked again until somebody does.
+    if (isForTheMoment(told)) return;
+    keep(isOver(told) || isForeign ? null : { ...kept, isConfirming: false });
+  });
+}
+
+function asksToRelease() {
+  const dialog = element('release-dialog');
+  dialog.returnValue = 'no';
+  dialog.showModal();
+  return new Promise((resolve) => { dialog.addEventListener('close', () => resolve(dialog.returnValue === 'yes'), { once: true }); });
 }
 
 async function release() {
-  const { ok, answer } = await call('DELETE', `${base}/reservations/${hold.id}`);
-  if (ok) forget();
-  else say(`${answer.title} ${answer.detail}`);
-  showHold();
+  if (!await asksToRelease()) return;
+  const told = await insist('DELETE', `${base}/reservations/${model.kept.hold.id}`);
+  if (told.ok || isOver(told)) {
+    keep(null);
+    model.message = told.ok ? tell('hold.released') : tellProblem(told.answer);
+  } else {
+    model.message = tellProblem(told.answer);
+    if (slugOf(told.answer) === 'already-ordered') await resume();
+  }
 }
 
-async function guarded(button, action) {
-  button.disabled = true;
-  try { await action(); } catch { say('No connection. Try again: nothing is done twice.'); }
-  button.disabled = false;
-  if (status) showStatus();
+// One action at a time; its outcome is read where it appears.
+async function act(action) {
+  if (isBusy) return;
+  isBusy = true;
+  model.message = '';
+  const before = stateNow();
+  render();
+  try {
+    await action();
+  } catch {
+    model.message = tell('problem.unknown');
+  }
+  isBusy = false;
+  render();
+  const state = stateNow();
+  if (state !== before && state === 'holding') element('hold-title').focus();
+  if (state !== before && state === 'ordered') element('order-title').focus();
 }
 
-for (const price of document.querySelectorAll('.price')) price.textContent = formatPrice(Number(price.value));
-for (const button of document.querySelectorAll('[data-reserve]')) {
-  button.addEventListener('click', () => guarded(button, () => reserve(button.dataset.reserve)));
+function tick() {
+  if (model.kept?.hold && !model.kept.order && !model.kept.isConfirming && secondsOfHold() === 0 && !isBusy) {
+    keep(null);
+    model.message = tell('hold.expired');
+  }
+  render();
 }
-element('confirm').addEventListener('click', (event) => guarded(event.currentTarget, confirm));
-element('release').addEventListener('click', (event) => guarded(event.currentTarget, release));
-const kept = localStorage.getItem(`hold:${sale}`);
-if (kept) resume(JSON.parse(kept));
-setInterval(() => { if (status) showStatus(); showHold(); showLine(); }, 1000);
-poll();
+
+// The network is back, or the page is looked at again: what is shown may be old.
+function wake() {
+  if (document.visibilityState === 'visible') poll();
+}
+
+for (const price of document.querySelectorAll('.price')) price.textContent = tellPrice(Number(price.value), currency);
+for (const card of document.querySelectorAll('[data-sku]')) {
+  const quantity = () => Number(card.querySelector('select')?.value ?? 1);
+  card.querySelector('.reserve').addEventListener('click', () => act(() => reserve(card.dataset.sku, quantity())));
+}
+element('join').addEventListener('click', () => act(async () => {
+  const told = await takeTicket(model.status);
+  if (!told.ok) model.message = tellProblem(told.answer);
+}));
+element('confirm').addEventListener('click', () => act(confirm));
+element('release').addEventListener('click', () => act(release));
+element('print').addEventListener('click', () => window.print());
+element('go-on').addEventListener('click', () => { keep(null); render(); main.focus(); });
+addEventListener('storage', ({ key }) => {
+  if (!keptHold.isPlace(key)) return;
+  model.kept = keptHold.read();
+  render();
+});
+addEventListener('online', wake);
+addEventListener('pageshow', ({ persisted }) => { if (persisted) wake(); });
+document.addEventListener('visibilitychange', wake);
+setInterval(tick, TICK_MS);
+
+// Whoever has a ticket renews it: its place stays.
+async function start() {
+  await poll();
+  if (keptTicket.read()) await takeTicket(model.status);
+  await act(resume);
+}
+start();

@@ -4,32 +4,18 @@
 
 use std::sync::LazyLock;
 
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
-use data_encoding::HEXLOWER;
-use sha2::{Digest, Sha256};
+use axum::http::HeaderMap;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::Response;
 
-use crate::ASSET_CACHE;
+use crate::conditional::{conditional, tag_of};
 
 const DOCUMENT: &str = include_str!("../assets/openapi.json");
+const CACHE: &str = "public, max-age=300, stale-if-error=86400";
 
 /// Worked out for the first who asks, so that a start costs nothing.
-static TAG: LazyLock<String> =
-    LazyLock::new(|| format!("\"{}\"", HEXLOWER.encode(&Sha256::digest(DOCUMENT)[..16])));
+static TAG: LazyLock<String> = LazyLock::new(|| tag_of(DOCUMENT.as_bytes()));
 
-pub(crate) async fn show(headers: HeaderMap) -> Response {
-    let caching = [(CACHE_CONTROL, ASSET_CACHE), (ETAG, TAG.as_str())];
-    if is_known(&headers) {
-        (StatusCode::NOT_MODIFIED, caching).into_response()
-    } else {
-        (caching, [(CONTENT_TYPE, "application/json")], DOCUMENT).into_response()
-    }
-}
-
-/// Whether the client says that it has this very document.
-fn is_known(headers: &HeaderMap) -> bool {
-    let lists = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let mut tags = lists.flat_map(|list| list.split(',')).map(|tag| tag.trim());
-    tags.any(|tag| tag == "*" || tag.trim_start_matches("W/") == *TAG)
+pub(crate) async fn show(asked: HeaderMap) -> Response {
+    conditional(&asked, &TAG, [(CACHE_CONTROL, CACHE), (CONTENT_TYPE, "application/json")], DOCUMENT)
 }

@@ -1,86 +1,98 @@
-//! `GET /sales/{sale}`: the page, the same for everybody. `GET /sales/{sale}/status`: what changes.
-//! `GET /assets/{file}`: style and script of the page. `GET /openapi.json`: what the API is.
+//! What is the same for everybody: `GET /sales/{sale}/{language}`, the page, and `GET /sales/{sale}`, which finds the
+//! language; `GET /sales/{sale}/status`, what changes; `GET /sales/{sale}/opening.ics`, a reminder;
+//! `GET /assets/{file}`, style, script and icons; `GET /openapi.json`, what the API is.
+//!
+//! All of it can be kept by a CDN and by the browser for as long as its `Cache-Control` says, and is asked for
+//! again with the tag of what is there.
 
+mod assets;
+mod calendar;
+mod conditional;
 mod document;
+mod html;
+mod language;
+mod price;
+mod status;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use api::{SkuStatus, Status, WaitingRoomStatus};
-use askama::Template;
 use axum::Router;
-use axum::extract::{Path, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use axum::response::{Html, IntoResponse, Response};
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, VARY};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use edge::{Problem, SalePath, Within};
-use sale::{Definition, SaleId, Stock};
+use sale::{Deadline, Definition, SaleId, Stock};
+
+use crate::conditional::{conditional, tag_of};
+use crate::html::LanguagePath;
+use crate::language::Language;
 
 const PAGE_CACHE: &str = "public, max-age=0, s-maxage=5, stale-while-revalidate=30, stale-if-error=86400";
-const STATUS_CACHE: &str = "public, max-age=1, s-maxage=1, stale-while-revalidate=5";
-const ASSET_CACHE: &str = "public, max-age=300, stale-if-error=86400";
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const LANGUAGE_CACHE: &str = "public, max-age=300, stale-if-error=86400";
 
-/// How soon a client may ask for the status again: as long as a cache may keep it.
-const POLL_AFTER_MS: u32 = 1_000;
+struct App {
+    stock: Stock,
+    /// Origin that shoppers see.
+    url: String,
+}
 
 #[tokio::main]
 async fn main() -> ExitCode {
     edge::serve("page", |settings| {
+        let (stock, url) = (settings.stock(), settings.public_url());
+        let app = App { stock: stock?, url: url? };
         let routes = Router::new()
-            .route("/sales/{sale}", get(page))
-            .route("/sales/{sale}/status", get(status))
-            .route("/assets/{file}", get(asset))
+            .route("/sales/{sale}", get(find_language))
+            .route("/sales/{sale}/{language}", get(page))
+            .route("/sales/{sale}/status", get(status::show))
+            .route("/sales/{sale}/opening.ics", get(opening))
+            .route("/assets/{file}", get(assets::show))
             .route("/openapi.json", get(document::show));
-        Some(routes.with_state(Arc::new(settings.stock()?)))
+        Some(routes.with_state(Arc::new(app)))
     })
     .await
 }
 
-#[derive(Template)]
-#[template(path = "sale.html")]
-struct Page {
-    sale: SaleId,
-    definition: Definition,
+/// Sends the browser to the page in its language, whether or not there is such a sale: nothing is asked for that.
+async fn find_language(SalePath(sale): SalePath, asked: HeaderMap) -> Response {
+    let place = format!("/sales/{sale}/{}", Language::wished(&asked).tag);
+    let headers = [(CACHE_CONTROL, LANGUAGE_CACHE), (VARY, "accept-language")];
+    (StatusCode::FOUND, headers, [(LOCATION, place)]).into_response()
 }
 
 async fn page(
-    State(stock): State<Arc<Stock>>,
-    SalePath(sale): SalePath,
+    State(app): State<Arc<App>>,
+    LanguagePath(sale, language): LanguagePath,
     Within(deadline): Within,
+    asked: HeaderMap,
 ) -> Result<Response, Problem> {
-    let view = stock.view(&sale, deadline).await?.ok_or_else(Problem::sale_not_found)?;
-    let definition = view.definition.ok_or_else(Problem::sale_not_found)?;
-    let html = Page { sale, definition }.render().map_err(|error| Problem::internal().caused_by(&error))?;
-    Ok(([(CACHE_CONTROL, PAGE_CACHE), (CONTENT_SECURITY_POLICY, POLICY)], Html(html)).into_response())
+    let definition = app.definition(&sale, deadline).await?;
+    let html = html::render(&app.url, &sale, &definition, language)?;
+    Ok(conditional(&asked, &tag_of(html.as_bytes()), html::headers(PAGE_CACHE), html))
 }
 
-async fn status(
-    State(stock): State<Arc<Stock>>,
+async fn opening(
+    State(app): State<Arc<App>>,
     SalePath(sale): SalePath,
     Within(deadline): Within,
+    asked: HeaderMap,
 ) -> Result<Response, Problem> {
-    let view = stock.view(&sale, deadline).await?.ok_or_else(Problem::sale_not_found)?;
-    let status = Status {
-        sale,
-        state: view.state,
-        server_time: view.now,
-        opens_at: view.opens_at,
-        closes_at: view.closes_at,
-        waiting_room: view.waiting_room.map(WaitingRoomStatus::from),
-        skus: view.skus.into_iter().map(SkuStatus::from).collect(),
-        poll_after_ms: POLL_AFTER_MS,
-    };
-    Ok(([(CACHE_CONTROL, STATUS_CACHE)], axum::Json(status)).into_response())
+    let definition = app.definition(&sale, deadline).await?;
+    // Nothing to be reminded of: the sale opens by hand.
+    let opens_at = definition.opens_at.ok_or_else(Problem::route_not_found)?;
+    let url = format!("{}/sales/{sale}", app.url);
+    let text = calendar::calendar(&sale, &definition, opens_at, &url);
+    let headers = [(CACHE_CONTROL, PAGE_CACHE), (CONTENT_TYPE, "text/calendar; charset=utf-8")];
+    Ok(conditional(&asked, &tag_of(text.as_bytes()), headers, text))
 }
 
-async fn asset(Path(file): Path<String>) -> Result<Response, Problem> {
-    let (kind, content) = match file.as_str() {
-        "sale.css" => ("text/css; charset=utf-8", include_str!("../assets/sale.css")),
-        "queue.js" => ("text/javascript; charset=utf-8", include_str!("../assets/queue.js")),
-        "sale.js" => ("text/javascript; charset=utf-8", include_str!("../assets/sale.js")),
-        _ => return Err(Problem::route_not_found()),
-    };
-    Ok(([(CACHE_CONTROL, ASSET_CACHE), (CONTENT_TYPE, kind)], content).into_response())
+impl App {
+    /// What the merchant says about the sale.
+    async fn definition(&self, sale: &SaleId, deadline: Deadline) -> Result<Definition, Problem> {
+        let view = self.stock.view(sale, deadline).await?.ok_or_else(Problem::sale_not_found)?;
+        view.definition.ok_or_else(Problem::sale_not_found)
+    }
 }

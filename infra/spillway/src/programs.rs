@@ -21,12 +21,16 @@ const NEEDED: [Needed; 5] = [
     Needed { program: "nginx", version_argument: "-v", apt: "nginx-light", brew: "nginx" },
 ];
 
-/// The tests read the units of `infra/systemd` with it, where there is a systemd.
-#[cfg(target_os = "linux")]
-const NEEDED_BY_TESTS: &[Needed] =
-    &[Needed { program: "systemd-analyze", version_argument: "--version", apt: "systemd", brew: "" }];
-#[cfg(not(target_os = "linux"))]
-const NEEDED_BY_TESTS: &[Needed] = &[];
+/// What the tests need beyond that: the page runs in a real browser, which a script drives.
+const NEEDED_BY_TESTS: &[Needed] = &[
+    Needed { program: "node", version_argument: "--version", apt: "nodejs", brew: "node" },
+    Needed { program: "npm", version_argument: "--version", apt: "npm", brew: "node" },
+    #[cfg(target_os = "linux")]
+    Needed { program: "chromium", version_argument: "--version", apt: "chromium", brew: "" },
+    // It reads the units of `infra/systemd`, where there is a systemd.
+    #[cfg(target_os = "linux")]
+    Needed { program: "systemd-analyze", version_argument: "--version", apt: "systemd", brew: "" },
+];
 
 /// Scripts begin with `#!lua` flags, which the server knows from this version on.
 const REDIS_MAJOR_MIN: u32 = 7;

@@ -128,6 +128,8 @@ impl RunningArguments {
 pub(crate) fn http_client(tls: rustls::ClientConfig) -> Result<reqwest::Client> {
     let client = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
+        // An answer is what this address answers, and no other's.
+        .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(ANSWER_TIMEOUT)
         .build()?;

@@ -211,6 +211,11 @@ impl Settings {
         Some(RateLimit { quota: u32::try_from(quota?).ok()?, window: Duration::from_secs(window?) })
     }
 
+    /// Origin that shoppers see, without a slash at its end.
+    pub fn public_url(&mut self) -> Option<String> {
+        self.origin().map(|origin| origin.text)
+    }
+
     pub(crate) fn origin(&mut self) -> Option<PublicOrigin> {
         let url = self.required(PUBLIC_URL)?;
         let origin = PublicOrigin::parse(&url);

@@ -55,6 +55,7 @@ pub use cancel::CancelOutcome;
 pub use causes::Causes;
 pub use change::ChangeOutcome;
 pub use compare::{CompareOutcome, ComparedPart};
+pub use currency::minor_digits;
 pub use definition::{Definition, Fault, STOCK_MAX, Sale, SkuDefinition};
 pub use draw::{Commitment, Draw, Seed};
 pub use due::Due;

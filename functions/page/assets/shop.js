@@ -1,0 +1,65 @@
+// Asking the shop. Everything that is asked here can be asked again: whatever fails for the moment is repeated, with
+// a pause that the shop names and some chance in it.
+
+const base = `/sales/${sale}`;
+const CALL_TIMEOUT_MS = 10_000;
+const ATTEMPTS = 5;
+
+const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
+const jittered = (ms) => ms * (1 + Math.random() / 2);
+const slugOf = (answer) => String(answer?.type ?? '').split('/').pop();
+
+// { ok, status, answer }; without any answer the status is 0.
+async function call(method, path, { headers = {}, body, cache } = {}) {
+  if (body !== undefined) headers = { ...headers, 'Content-Type': 'application/json' };
+  const options = { method, headers, body: body === undefined ? undefined : JSON.stringify(body), cache, credentials: 'same-origin' };
+  const sentAt = performance.now();
+  try {
+    const response = await fetch(path, { ...options, signal: AbortSignal.timeout(CALL_TIMEOUT_MS) });
+    const answer = await response.json();
+    if (isInstant(answer?.server_time)) noteServerTime(Date.parse(answer.server_time), sentAt, performance.now());
+    return { ok: response.ok, status: response.status, answer: answer ?? {} };
+  } catch {
+    return { ok: false, status: 0, answer: { type: 'offline' } };
+  }
+}
+
+const isForTheMoment = ({ status, answer }) => [0, 429, 502, 503, 504].includes(status) || slugOf(answer) === 'confirm-in-progress';
+
+let hasSession = false;
+
+async function openSession() {
+  hasSession ||= (await call('POST', '/sessions')).ok;
+}
+
+// The same as whoever the shop takes this browser for; a session that has ended is opened again, once.
+async function insist(method, path, options) {
+  let told;
+  let isRenewed = false;
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+    await openSession();
+    told = await call(method, path, options);
+    if (told.status === 401 && !isRenewed) {
+      isRenewed = true;
+      hasSession = false;
+    } else if (!isForTheMoment(told)) {
+      return told;
+    } else if (attempt < ATTEMPTS) {
+      await pause(jittered(1000 * (told.answer.retry_after_seconds ?? Math.min(attempt, 4))));
+    }
+  }
+  return told;
+}
+
+const isInstant = (text) => typeof text === 'string' && Number.isFinite(Date.parse(text));
+const SALE_STATES = ['announced', 'open', 'paused', 'ended'];
+const isCount = (number) => Number.isFinite(number) && number >= 0;
+
+// Whether this is a status of this sale, whole and sound; nothing else is believed.
+function isStatus(answer) {
+  const room = answer.waiting_room;
+  return answer.sale === sale && SALE_STATES.includes(answer.state) && isInstant(answer.server_time)
+    && (answer.opens_at == null || isInstant(answer.opens_at)) && isCount(answer.poll_after_ms)
+    && Array.isArray(answer.skus) && answer.skus.every((sku) => typeof sku?.sku === 'string' && isCount(sku.available))
+    && (room == null || ['lobby', 'serving', 'serving_limit', 'rate_per_minute', 'last_place', 'turn_seconds'].every((name) => isCount(room[name])));
+}

@@ -1,0 +1,110 @@
+// A purchase, from the address that somebody was sent to the order in hand.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { admin, figures, inState, leave, openSale, picture, reserveButton, text, url, visit, visitor, withBrowser } from './shop.mjs';
+
+withBrowser();
+
+test('a shopper on a phone buys, and finds each step again after a reload', async () => {
+  const sale = await openSale();
+  const page = await visitor();
+  await page.goto(`${url}/sales/${sale}`);
+  assert.equal(page.url(), `${url}/sales/${sale}/en`);
+  await inState(page, 'ready');
+  await page.selectOption('select', '2');
+  await reserveButton(page).click();
+  await inState(page, 'holding');
+  assert.match(await text(page, 'hold-text'), /2 × Numbered copy, €78\.00/);
+  assert.equal(await figures(sale), '3/2/0');
+  await page.reload();
+  await inState(page, 'holding');
+  assert.equal(await figures(sale), '3/2/0');
+  await page.click('#confirm');
+  await inState(page, 'ordered');
+  const { orders: [order] } = await admin('GET', `/sales/${sale}/orders`);
+  assert.equal(await text(page, 'order-number'), order.id);
+  await page.reload();
+  await inState(page, 'ordered');
+  assert.equal(await text(page, 'order-number'), order.id);
+  assert.equal(await figures(sale), '3/0/2');
+  await page.click('#go-on');
+  await inState(page, 'ready');
+  await reserveButton(page).click();
+  await page.waitForSelector('#message:not([hidden])');
+  assert.match(await text(page, 'message'), /as many as one person may have|reservation already/);
+  assert.deepEqual(page.faults, []);
+});
+
+test('a purchase needs no pointer', async () => {
+  const sale = await openSale({ limit_per_shopper: 1 });
+  const page = await visitor({ viewport: { width: 1024, height: 768 } });
+  await visit(page, sale);
+  await inState(page, 'ready');
+  const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.className);
+  await page.keyboard.press('Tab');
+  assert.equal(await focused(), 'skip');
+  for (let presses = 0; presses < 20 && !(await focused()).includes('reserve'); presses += 1) await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await inState(page, 'holding');
+  await page.waitForFunction(() => document.activeElement.id === 'hold-title');
+  await page.keyboard.press('Tab');
+  assert.equal(await focused(), 'confirm');
+  await page.keyboard.press('Enter');
+  await inState(page, 'ordered');
+  await page.waitForFunction(() => document.activeElement.id === 'order-title');
+  assert.equal(await figures(sale), '4/0/1');
+});
+
+test('giving back asks once, and a no keeps the reservation', async () => {
+  const sale = await openSale();
+  const page = await visitor();
+  await visit(page, sale);
+  await reserveButton(page).click();
+  await inState(page, 'holding');
+  await page.click('#release');
+  await picture(page, 'release');
+  await page.click('dialog [value=no]');
+  await inState(page, 'holding');
+  assert.equal(await figures(sale), '4/1/0');
+  await page.click('#release');
+  await page.keyboard.press('Escape');
+  assert.equal(await figures(sale), '4/1/0');
+  await page.click('#release');
+  await page.click('dialog [value=yes]');
+  await inState(page, 'ready');
+  assert.match(await text(page, 'message'), /gave your reservation back/);
+  assert.equal(await figures(sale), '5/0/0');
+});
+
+test('each language says everything, and fits the smallest phone', async () => {
+  const sale = await openSale();
+  for (const language of ['en', 'de', 'es', 'ja', 'zh-Hans']) {
+    const page = await visitor({ viewport: { width: 320, height: 640 } });
+    await visit(page, sale, language);
+    const seen = [await page.innerText('body')];
+    await reserveButton(page).click();
+    await inState(page, 'holding');
+    seen.push(await page.innerText('body'));
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    assert.equal(overflow, 0, `${language} is wider than the screen`);
+    assert.ok(!seen.join().match(/\{\w+\}|undefined|NaN/), `${language}: ${seen.join()}`);
+    assert.equal(await page.getAttribute('html', 'lang'), language);
+    await picture(page, `holding-${language}`);
+    await page.click('#confirm');
+    await inState(page, 'ordered');
+    assert.deepEqual(page.faults, []);
+    await leave(page);
+  }
+});
+
+test('without JavaScript the page says what the sale is and that it cannot reserve', async () => {
+  const sale = await openSale();
+  const page = await visitor({ javaScriptEnabled: false });
+  await page.goto(`${url}/sales/${sale}/en`);
+  const seen = await page.innerText('main');
+  assert.match(seen, /Record of the year[^]*39\.00 EUR/);
+  assert.match(seen, /JavaScript, which is switched off/);
+  assert.ok(await reserveButton(page).isDisabled());
+  await picture(page, 'without-script');
+});

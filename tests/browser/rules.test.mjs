@@ -1,0 +1,32 @@
+// The rules of the waiting room that the page has from the shop, without a browser: the draw gives the places of
+// draw.json, which tests/browser.rs holds the shop to as well, and the serving number moves as api::WaitingRoomStatus says.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { runInNewContext } from 'node:vm';
+import { webcrypto } from 'node:crypto';
+
+const code = readFileSync(new URL('../../functions/page/assets/queue.js', import.meta.url), 'utf8');
+const rulesOf = (sale) => runInNewContext(`const sale = ${JSON.stringify(sale)}; ${code}; ({ drawnPlace, isSeedOf, servingAfter })`, { crypto: webcrypto, TextEncoder });
+
+test('the page draws the places that the shop draws', async () => {
+  const draws = JSON.parse(readFileSync(new URL('draw.json', import.meta.url), 'utf8'));
+  assert.ok(draws.length > 0);
+  for (const { sale, seed, seed_hash, lot, lobby, place } of draws) {
+    const rules = rulesOf(sale);
+    assert.equal(await rules.drawnPlace(seed, lot, lobby), place);
+    assert.ok(await rules.isSeedOf(seed, seed_hash));
+    assert.ok(!await rules.isSeedOf(seed, seed_hash.replace(/./, (digit) => (digit === '0' ? '1' : '0'))));
+  }
+});
+
+test('the serving number moves by its rate, up to its limit, and never back', () => {
+  const { servingAfter } = rulesOf('demo');
+  const room = { serving: 10.5, rate_per_minute: 60, serving_limit: 40 };
+  assert.equal(servingAfter(room, 0), 10.5);
+  assert.equal(servingAfter(room, 1_000), 11.5);
+  assert.equal(servingAfter(room, 60_000), 40);
+  assert.equal(servingAfter(room, -60_000), 10.5);
+  assert.equal(servingAfter({ ...room, rate_per_minute: 0 }, 60_000), 10.5);
+});

@@ -1,0 +1,160 @@
+// What a shopper loses by a slip, or by a network that fails: nothing.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { figures, inState, openSale, picture, reserveButton, text, visit, visitor, withBrowser } from './shop.mjs';
+
+withBrowser();
+
+const RESERVATIONS = '**/reservations';
+
+async function holding(terms) {
+  const sale = await openSale(terms);
+  const page = await visitor();
+  await visit(page, sale);
+  await reserveButton(page).click();
+  await inState(page, 'holding');
+  return { sale, page };
+}
+
+test('a second tab shows the same hold, and two tabs that reserve at once make one', async () => {
+  const sale = await openSale();
+  const one = await visitor();
+  await visit(one, sale);
+  const two = await one.context().newPage();
+  await visit(two, sale);
+  await Promise.all([reserveButton(one).click(), reserveButton(two).click()]);
+  await Promise.all([inState(one, 'holding'), inState(two, 'holding')]);
+  assert.equal(await figures(sale), '4/1/0');
+  await one.click('#confirm');
+  await Promise.all([inState(one, 'ordered'), inState(two, 'ordered')]);
+  assert.equal(await figures(sale), '4/0/1');
+});
+
+test('a double click is one hold', async () => {
+  const sale = await openSale();
+  const page = await visitor();
+  await visit(page, sale);
+  await reserveButton(page).dblclick();
+  await inState(page, 'holding');
+  assert.equal(await figures(sale), '4/1/0');
+});
+
+test('a hold whose answer was lost is found by the same key', async () => {
+  const sale = await openSale();
+  const page = await visitor();
+  await visit(page, sale);
+  const keys = [];
+  await page.route(RESERVATIONS, async (route) => {
+    keys.push(await route.request().headerValue('idempotency-key'));
+    // The shop has done it; nobody hears of it.
+    await route.fetch();
+    if (keys.length < 3) await route.abort('connectionreset');
+    else await route.continue();
+  });
+  await reserveButton(page).click();
+  await inState(page, 'holding', 20_000);
+  assert.equal(new Set(keys).size, 1);
+  assert.equal(await figures(sale), '4/1/0');
+});
+
+test('a page that is closed before the answer finds the hold when it is opened again', async () => {
+  const sale = await openSale();
+  const page = await visitor();
+  await visit(page, sale);
+  const context = page.context();
+  const sent = new Promise((resolve) => {
+    page.route(RESERVATIONS, async (route) => {
+      await route.fetch();
+      resolve();
+    });
+  });
+  await reserveButton(page).click();
+  await sent;
+  await page.close({ runBeforeUnload: false });
+  const again = await context.newPage();
+  await visit(again, sale);
+  await inState(again, 'holding');
+  assert.equal(await figures(sale), '4/1/0');
+});
+
+test('an order whose answer was lost is asked for until it is known, over a reload', async () => {
+  const { sale, page } = await holding();
+  await page.route('**/order', async (route) => {
+    await route.fetch();
+    await route.abort('connectionreset');
+  });
+  await page.click('#confirm');
+  await inState(page, 'confirming');
+  await picture(page, 'confirming');
+  await page.unroute('**/order');
+  await page.reload();
+  await inState(page, 'ordered', 20_000);
+  assert.equal(await figures(sale), '4/0/1');
+});
+
+test('where the browser keeps nothing the shop finds the hold by the limit', async () => {
+  const sale = await openSale({ limit_per_shopper: 1 });
+  const page = await visitor();
+  await page.addInitScript(() => {
+    Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('forbidden', 'SecurityError'); } });
+  });
+  await visit(page, sale);
+  await reserveButton(page).click();
+  await inState(page, 'holding');
+  await page.reload();
+  await inState(page, 'ready');
+  await reserveButton(page).click();
+  await inState(page, 'holding');
+  assert.match(await text(page, 'message'), /already/);
+  await page.click('#confirm');
+  await inState(page, 'ordered');
+  assert.equal(await figures(sale), '4/0/1');
+});
+
+test('a storage with somebody else\'s values in it changes nothing', async () => {
+  const sale = await openSale();
+  const page = await visitor();
+  for (const value of ['not json', '[]', '5', '{"hold":{"id":5}}', '{"order":true}']) {
+    await page.addInitScript(([place, content]) => { localStorage.setItem(place, content); }, [`hold:${sale}`, value]);
+    await visit(page, sale);
+    await inState(page, 'ready');
+  }
+  assert.deepEqual(page.faults, []);
+});
+
+test('who loses the session in the middle is told so, and can begin again', async () => {
+  const { sale, page } = await holding();
+  await page.context().clearCookies();
+  await page.click('#confirm');
+  await inState(page, 'ready');
+  assert.match(await text(page, 'message'), /not known any more/);
+  assert.equal(await figures(sale), '4/1/0');
+  await reserveButton(page).click();
+  await inState(page, 'holding');
+  assert.equal(await figures(sale), '3/2/0');
+});
+
+test('without a network the page says so, keeps the hold, and goes on by itself', async () => {
+  const { page } = await holding();
+  await page.context().setOffline(true);
+  await page.waitForSelector('#connection:not([hidden])', { timeout: 20_000 });
+  assert.equal(await page.getAttribute('main', 'data-state'), 'holding');
+  await picture(page, 'offline');
+  await page.context().setOffline(false);
+  await page.waitForSelector('#connection', { state: 'hidden' });
+  await page.click('#confirm');
+  await inState(page, 'ordered');
+});
+
+test('the end of a hold is warned of, told, and leaves the way back open', async () => {
+  const { sale, page } = await holding({ hold_seconds: 10 });
+  await page.waitForSelector('#hold-warning:not([hidden])');
+  assert.match(await text(page, 'hold-warning'), /seconds? left to order/);
+  await picture(page, 'hold-warning');
+  await inState(page, 'ready', 20_000);
+  assert.match(await text(page, 'message'), /time of your reservation is over/);
+  await reserveButton(page).click();
+  await inState(page, 'holding');
+  assert.match(await figures(sale), /^[34]\/[12]\/0$/);
+});

@@ -1,0 +1,125 @@
+// Every state of the page, as the shop's status gives it: shown, free of faults that axe-core knows, in light and dark.
+// Statuses that the page must not believe change nothing.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import axe from 'axe-core';
+import { SOON, inState, leave, openSale, picture, reserveButton, text, visit, visitor, withBrowser } from './shop.mjs';
+
+withBrowser();
+
+const instant = (seconds) => new Date(Date.now() + 1000 * seconds).toISOString();
+
+// What the shop says of a sale, changed by these members; a function is given the whole.
+async function answerStatus(page, change) {
+  await page.route('**/status', async (route) => {
+    const response = await route.fetch();
+    const status = await response.json();
+    const changed = typeof change === 'function' ? change(status) : { ...status, ...change };
+    await route.fulfill({ status: changed.status ?? 200, contentType: 'application/json', body: typeof changed === 'string' ? changed : JSON.stringify(changed) });
+  });
+}
+
+const SKU = { sku: 'numbered', available: 5, sold_out: false, may_return: false };
+const ROOM = {
+  state: 'lobby', lobby_opens_at: null, door_closed: false, lobby: 1204, seed_hash: '0'.repeat(64), seed: null,
+  last_place: 0, serving: 0, serving_limit: 5, rate_per_minute: 0, turn_seconds: 120,
+};
+
+const STATES = {
+  announced: { state: 'announced', opens_at: null },
+  countdown: () => ({ state: 'announced', opens_at: instant(93_784) }),
+  lobby: () => ({ state: 'announced', opens_at: instant(90), waiting_room: ROOM }),
+  line: { waiting_room: { ...ROOM, state: 'serving', last_place: 3000, serving: 40, serving_limit: 60, rate_per_minute: 60 } },
+  ready: {},
+  may_return: { skus: [{ ...SKU, available: 0, sold_out: true, may_return: true }] },
+  sold_out: { skus: [{ ...SKU, available: 0, sold_out: true }] },
+  paused: { state: 'paused' },
+  recovering: { type: '/problems/recovering', status: 503, retry_after_seconds: 1 },
+  ended: { state: 'ended' },
+};
+
+async function faultsOf(page) {
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`);
+}
+
+for (const [state, change] of Object.entries(STATES)) {
+  test(`${state} is shown, and readable for everybody`, async () => {
+    const sale = await openSale();
+    for (const colorScheme of ['light', 'dark']) {
+      const page = await visitor({ colorScheme });
+      await answerStatus(page, (status) => ({ ...(state === 'recovering' ? {} : status), ...(typeof change === 'function' ? change() : change) }));
+      await visit(page, sale);
+      await inState(page, state);
+      assert.deepEqual(await faultsOf(page), []);
+      assert.notEqual(await text(page, 'spoken'), '');
+      assert.equal(await reserveButton(page).isEnabled(), state === 'ready');
+      await picture(page, `${state}-${colorScheme}`);
+      assert.deepEqual(page.faults, []);
+      await leave(page);
+    }
+  });
+}
+
+test('a hold and an order are readable for everybody', async () => {
+  const sale = await openSale();
+  for (const colorScheme of ['light', 'dark']) {
+    const page = await visitor({ colorScheme });
+    await visit(page, sale);
+    await reserveButton(page).click();
+    await inState(page, 'holding');
+    assert.deepEqual(await faultsOf(page), []);
+    await picture(page, `holding-${colorScheme}`);
+    await page.click('#confirm');
+    await inState(page, 'ordered');
+    assert.deepEqual(await faultsOf(page), []);
+    await picture(page, `ordered-${colorScheme}`);
+    await leave(page);
+  }
+});
+
+for (const [name, answer] of Object.entries({
+  'of another sale': (status) => ({ ...status, sale: 'another', state: 'ended' }),
+  'that is no JSON': () => '<html>login</html>',
+  'of a state that there is not': (status) => ({ ...status, state: 'free-for-all' }),
+  'without its time': ({ server_time, ...status }) => ({ ...status, state: 'ended' }),
+  'with a number that is none': (status) => ({ ...status, state: 'ended', skus: [{ ...SKU, available: 'many' }] }),
+  'that is older than the last one': (status) => ({ ...status, state: 'ended', server_time: '2020-01-01T00:00:00Z' }),
+})) {
+  test(`a status ${name} is not believed`, async () => {
+    const sale = await openSale();
+    const page = await visitor();
+    await visit(page, sale);
+    await inState(page, 'ready');
+    let answers = 0;
+    await answerStatus(page, (status) => { answers += 1; return answer(status); });
+    const until = Date.now() + SOON;
+    while (answers < 2 && Date.now() < until) await page.waitForTimeout(100);
+    assert.ok(answers >= 2);
+    assert.equal(await page.getAttribute('main', 'data-state'), 'ready');
+    assert.deepEqual(page.faults, []);
+  });
+}
+
+test('what a merchant writes is text, whatever it is, and fits the screen', async () => {
+  const title = `<img src=x onerror=alert(1)> 🎉 שלום مرحبا ${'w'.repeat(150)}`;
+  const sale = await openSale({ title, description: '<script>alert(1)</script> '.repeat(120), skus: [{ sku: 'numbered', title, price_minor: 1, stock: 5 }] });
+  const page = await visitor({ viewport: { width: 320, height: 640 } });
+  let dialogs = 0;
+  page.on('dialog', (dialog) => { dialogs += 1; dialog.dismiss(); });
+  await visit(page, sale);
+  await inState(page, 'ready');
+  assert.equal(await page.textContent('h1'), title);
+  assert.equal(dialogs, 0);
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 0);
+  await picture(page, 'merchant-text');
+  assert.deepEqual(page.faults, []);
+});
+
+test('a visitor who wants less motion sees none', async () => {
+  const page = await visitor({ reducedMotion: 'reduce' });
+  await visit(page, await openSale());
+  assert.equal(await page.evaluate(() => document.getAnimations().length), 0);
+});
