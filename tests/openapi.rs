@@ -240,6 +240,8 @@ async fn shopper_requests(shop: &Shop, seen: &mut Seen) {
     assert_eq!(seen.send(as_ann(Method::POST, format!("{reservation}/order"))).await.told(), "200 confirmed");
     seen.send(as_ann(Method::GET, format!("/orders/{}", order.field("id")))).await;
     assert_eq!(seen.send(as_ann(Method::DELETE, reservation)).await.told(), "409 already-ordered");
+    let form = shop.hold(&ann, "returned-by-a-form").await;
+    seen.send(as_ann(Method::POST, shop.path(&format!("/reservations/{form}/release")))).await;
     let other = shop.hold(&ann, "returned").await;
     seen.send(as_ann(Method::DELETE, shop.path(&format!("/reservations/{other}")))).await;
     let cancel = shop.admin(Method::POST, &format!("/orders/{}/cancel", order.field("id")));
@@ -266,8 +268,8 @@ async fn public_requests(shop: &Shop, seen: &mut Seen) {
         assert_eq!(seen.send(get(path)).await.status, 200, "{path}");
     }
     assert_eq!(seen.send(get(&shop.path(""))).await.status, 302);
-    let (page, reminder) = (shop.path("/en"), shop.path("/opening.ics"));
-    for path in [&page, &shop.path("/status"), &reminder, "/assets/sale.css", "/openapi.json"] {
+    let (page, plain, reminder) = (shop.path("/en"), shop.path("/en/plain"), shop.path("/opening.ics"));
+    for path in [&page, &plain, &shop.path("/status"), &reminder, "/assets/sale.css", "/openapi.json"] {
         let first = seen.send(get(path)).await;
         assert_eq!(first.status, 200, "{path}");
         // The status may be made anew in between.

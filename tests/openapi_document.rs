@@ -22,7 +22,8 @@ const SCHEMAS: &str = "/components/schemas";
 const DESCRIPTION: &str = "Sells a limited stock to a crowd that arrives in the same second. Times are RFC 3339 \
     in UTC, prices are in minor units with ISO 4217 codes. Every refusal is `application/problem+json` whose `type` \
     ends with a slug that never changes. Repeating a request is always safe; one that needs an `Idempotency-Key` is \
-    repeated with the same key.";
+    repeated with the same key. Browsers without JavaScript send forms to the same paths and are answered with \
+    redirects and pages; this document describes what scripts send.";
 
 /// Types of queries, which are parameters and no bodies.
 const QUERIES: [&str; 2] = ["OrdersQuery", "UnitsQuery"];

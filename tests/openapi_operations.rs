@@ -54,6 +54,19 @@ const GET: Operation = Operation {
 
 const POST: Operation = Operation { method: "post", ..GET };
 
+const RELEASE: Operation = Operation {
+    audience: Audience::Shopper,
+    successes: &[json(200, "The reservation, released now or before.", "Reservation")],
+    problems: &[
+        SHOPPER_CHANGES,
+        SALE,
+        &["reservation-not-found", "confirm-in-progress", "already-ordered"],
+        &["reservation-expired", "order-cancelled"],
+        STOCK,
+    ],
+    ..POST
+};
+
 /// A merchant's change of where a sale stands.
 const CHANGE: Operation = Operation {
     audience: Audience::Merchant,
@@ -91,6 +104,14 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         summary: "What changes while a sale runs, the same for everybody; cacheable for a second",
         successes: &[with_headers(json(200, "The status.", "Status"), CACHED), UNCHANGED],
         problems: &[SALE, STOCK],
+        ..GET
+    },
+    Operation {
+        path: "/sales/{sale}/{language}/plain",
+        id: "getPlainPage",
+        summary: "The page for browsers without JavaScript, the same for everybody; cacheable for a second",
+        successes: &[with_headers(text("The page.", &["text/html"]), CACHED), UNCHANGED],
+        problems: &[SALE, STOCK, &["route-not-found"]],
         ..GET
     },
     Operation {
@@ -193,16 +214,13 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         path: "/sales/{sale}/reservations/{id}",
         id: "release",
         summary: "Give one's own reservation back",
-        audience: Audience::Shopper,
-        successes: &[json(200, "The reservation, released now or before.", "Reservation")],
-        problems: &[
-            SHOPPER_CHANGES,
-            SALE,
-            &["reservation-not-found", "confirm-in-progress", "already-ordered"],
-            &["reservation-expired", "order-cancelled"],
-            STOCK,
-        ],
-        ..GET
+        ..RELEASE
+    },
+    Operation {
+        path: "/sales/{sale}/reservations/{id}/release",
+        id: "releaseByPost",
+        summary: "The same, for forms, which know no DELETE",
+        ..RELEASE
     },
     Operation {
         path: "/sales/{sale}/reservations/{id}/order",

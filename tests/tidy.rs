@@ -120,16 +120,18 @@ fn dependencies_point_one_way() {
         ("ledger", &["api", "sale"]),
         ("fetch", &[]),
         ("edge", &["api", "fetch", "sale", "sentinel"]),
+        ("languages", &["sale"]),
+        ("forms", &["edge", "languages", "sale"]),
         ("session", &without),
-        ("page", &without),
-        ("queue", &without),
-        ("reserve", &without),
-        ("confirm", &with_ledger),
+        ("page", &["api", "edge", "languages", "sale"]),
+        ("queue", &["api", "edge", "forms", "sale"]),
+        ("reserve", &["api", "edge", "forms", "sale"]),
+        ("confirm", &["api", "edge", "forms", "ledger", "sale"]),
         ("admin", &with_ledger),
         ("sweep", &with_ledger),
         ("monitor", &without),
         ("rotate", &["edge", "fetch"]),
-        ("spillway", &["api", "edge", "fetch", "ledger", "sale", "sentinel"]),
+        ("spillway", &["api", "edge", "fetch", "languages", "ledger", "sale", "sentinel"]),
     ]);
     for folder in crates() {
         let manifest: toml::Table = read(folder.join("Cargo.toml")).parse().unwrap();

@@ -7,11 +7,10 @@ use axum::http::HeaderName;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
 use axum::http::request::Parts;
 use edge::Problem;
+use languages::{FormTexts, LANGUAGES, Language, PageTexts, Price};
 use sale::{Definition, SaleId};
 
 use crate::assets::{ICON, ICON_DONE, ICON_NOW, SCRIPT, STYLE};
-use crate::language::{LANGUAGES, Language, PageTexts};
-use crate::price::Price;
 
 /// Nothing but the page's own files, and nothing that makes markup of a text.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -29,6 +28,7 @@ struct Page<'a> {
     definition: &'a Definition,
     language: &'static Language,
     texts: &'static PageTexts,
+    form: &'static FormTexts,
     /// Origin that shoppers see.
     url: &'a str,
     /// The beginning of the description, in one line.
@@ -60,7 +60,8 @@ pub(crate) fn render(
         icon_now: ICON_NOW.path(),
         icon_done: ICON_DONE.path(),
     };
-    let page = Page { sale, definition, language, texts: &language.texts.page, url, preview, assets };
+    let (texts, form) = (&language.texts.page, &language.texts.form);
+    let page = Page { sale, definition, language, texts, form, url, preview, assets };
     page.render().map_err(|error| Problem::internal().caused_by(&error))
 }
 

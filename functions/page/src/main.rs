@@ -1,5 +1,6 @@
 //! What is the same for everybody: `GET /sales/{sale}/{language}`, the page, and `GET /sales/{sale}`, which finds the
-//! language; `GET /sales/{sale}/status`, what changes; `GET /sales/{sale}/opening.ics`, a reminder;
+//! language; `GET /sales/{sale}/{language}/plain`, the page for browsers without JavaScript;
+//! `GET /sales/{sale}/status`, what changes; `GET /sales/{sale}/opening.ics`, a reminder;
 //! `GET /assets/{file}`, style, script and icons; `GET /openapi.json`, what the API is.
 //!
 //! All of it can be kept by a CDN and by the browser for as long as its `Cache-Control` says, and is asked for
@@ -10,8 +11,7 @@ mod calendar;
 mod conditional;
 mod document;
 mod html;
-mod language;
-mod price;
+mod plain;
 mod status;
 
 use std::process::ExitCode;
@@ -24,11 +24,11 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use edge::{Problem, SalePath, Within};
+use languages::Language;
 use sale::{Deadline, Definition, SaleId, Stock};
 
 use crate::conditional::{conditional, tag_of};
 use crate::html::LanguagePath;
-use crate::language::Language;
 
 const PAGE_CACHE: &str = "public, max-age=0, s-maxage=5, stale-while-revalidate=30, stale-if-error=86400";
 const LANGUAGE_CACHE: &str = "public, max-age=300, stale-if-error=86400";
@@ -47,6 +47,7 @@ async fn main() -> ExitCode {
         let routes = Router::new()
             .route("/sales/{sale}", get(find_language))
             .route("/sales/{sale}/{language}", get(page))
+            .route("/sales/{sale}/{language}/plain", get(plain::show))
             .route("/sales/{sale}/status", get(status::show))
             .route("/sales/{sale}/opening.ics", get(opening))
             .route("/assets/{file}", get(assets::show))

@@ -14,7 +14,7 @@ use sale::SaleState;
 use crate::App;
 use crate::conditional::{conditional, tag_of};
 
-const CACHE: &str = "public, max-age=1, s-maxage=1, stale-while-revalidate=5";
+pub(crate) const CACHE: &str = "public, max-age=1, s-maxage=1, stale-while-revalidate=5";
 
 /// How soon a client may ask again: as long as a cache may keep the answer.
 const POLL_AFTER_MS: u32 = 1_000;

@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use edge::{Json, Problem, RateLimitHeaders, SalePath, Shoppers, Tickets, Within, invalid_fields};
+use forms::with_forms;
 use jiff::Timestamp;
 use sale::{JoinAnswer, JoinOutcome, RateLimit, Stock, Ticket, Turn, TurnOutcome};
 
@@ -27,9 +28,10 @@ struct App {
 async fn main() -> ExitCode {
     edge::serve("queue", |settings| {
         let (stock, shoppers, tickets) = (settings.stock(), settings.shoppers(), settings.tickets());
-        let rate_limit = settings.rate_limit();
+        let (rate_limit, guests) = (settings.rate_limit(), settings.guests());
         let app = App { stock: stock?, shoppers: shoppers?, tickets: tickets?, rate_limit: rate_limit? };
-        Some(Router::new().route("/sales/{sale}/tickets", post(join)).with_state(Arc::new(app)))
+        let routes = Router::new().route("/sales/{sale}/tickets", post(join));
+        Some(with_forms(routes, guests?).with_state(Arc::new(app)))
     })
     .await
 }

@@ -17,6 +17,7 @@ use edge::{
     Json, Problem, RateLimitHeaders, Receipts, RequestKey, ReservationPath, SalePath, Shoppers, Tickets,
     Within, invalid_fields,
 };
+use forms::with_forms;
 use sale::{
     FindOutcome, RateLimit, ReleaseOutcome, ReservationState, ReserveAnswer, ReserveOutcome, ReserveRequest,
     Stock,
@@ -36,7 +37,7 @@ struct App {
 async fn main() -> ExitCode {
     edge::serve("reserve", |settings| {
         let (stock, shoppers, receipts) = (settings.stock(), settings.shoppers(), settings.receipts());
-        let (tickets, rate_limit) = (settings.tickets(), settings.rate_limit());
+        let (tickets, rate_limit, guests) = (settings.tickets(), settings.rate_limit(), settings.guests());
         let app = App {
             stock: stock?,
             shoppers: shoppers?,
@@ -46,8 +47,10 @@ async fn main() -> ExitCode {
         };
         let routes = Router::new()
             .route("/sales/{sale}/reservations", post(reserve))
-            .route("/sales/{sale}/reservations/{id}", get(find).delete(release));
-        Some(routes.with_state(Arc::new(app)))
+            .route("/sales/{sale}/reservations/{id}", get(find).delete(release))
+            // A form knows no DELETE.
+            .route("/sales/{sale}/reservations/{id}/release", post(release));
+        Some(with_forms(routes, guests?).with_state(Arc::new(app)))
     })
     .await
 }

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use spillway::{
     AuditArguments, ChaosArguments, CheckDeployArguments, ClusterArguments, DrawArguments, FailoverArguments,
-    KeysArguments, QueueArguments, RushArguments, SaleArguments, TestArguments, UpArguments,
+    KeysArguments, PublishArguments, QueueArguments, RushArguments, SaleArguments, TestArguments,
+    UpArguments,
 };
 
 /// Sell a limited stock to a crowd: the operator's and the developer's command.
@@ -25,6 +26,7 @@ enum Command {
     Sale(SaleArguments),
     Queue(QueueArguments),
     Draw(DrawArguments),
+    Publish(PublishArguments),
     Audit(AuditArguments),
     Rush(RushArguments),
     Chaos(ChaosArguments),
@@ -43,6 +45,7 @@ async fn main() -> ExitCode {
         Command::Sale(arguments) => arguments.run().await,
         Command::Queue(arguments) => arguments.run().await,
         Command::Draw(arguments) => arguments.run().await,
+        Command::Publish(arguments) => arguments.run().await,
         Command::Audit(arguments) => arguments.run().await,
         Command::Rush(arguments) => arguments.run().await,
         Command::Chaos(arguments) => arguments.run().await,

@@ -1,80 +1,103 @@
-//! The languages of the page: which ones there are, whose is whose, and their texts.
+//! The languages of what shoppers read: which ones there are, whose is whose, and their texts.
 //!
-//! A language is a file of `languages/` and a line in [`LANGUAGES`]. Its part `page` is written into the page here,
-//! its part `script` is what the page's script says later. All files have the same keys and placeholders, which a
-//! test below holds.
+//! A language is a file of `texts/` and a line in [`LANGUAGES`]. Its part `page` is in the page as it is delivered, its
+//! part `script` is what the page's script says later, and `form` is what else is said where there is no script. All
+//! files have the same keys and placeholders, which a test below holds.
+
+mod price;
 
 use std::sync::LazyLock;
 
-use axum::http::HeaderMap;
-use axum::http::header::ACCEPT_LANGUAGE;
+use http::HeaderMap;
+use http::header::ACCEPT_LANGUAGE;
 use serde::Deserialize;
 use serde_json::Value;
+
+pub use crate::price::Price;
 
 /// Entries of an `Accept-Language` that are looked at.
 const WISHES_MAX: usize = 32;
 
 /// One language of the page.
 #[derive(Debug)]
-pub(crate) struct Language {
+pub struct Language {
     /// BCP 47 tag, which is the last part of the page's address.
-    pub(crate) tag: &'static str,
+    pub tag: &'static str,
     /// What its speakers call it.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// `ltr` or `rtl`.
-    pub(crate) direction: &'static str,
-    pub(crate) texts: LazyLock<Texts>,
+    pub direction: &'static str,
+    /// Read when they are first needed.
+    pub texts: LazyLock<Texts>,
 }
 
 /// The texts of one language.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Texts {
-    pub(crate) page: PageTexts,
+pub struct Texts {
+    /// What the page says as it is delivered.
+    pub page: PageTexts,
+    /// What is said without a script.
+    pub form: FormTexts,
     script: Value,
 }
 
 /// What the page says as it is delivered.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct PageTexts {
-    pub(crate) skip: String,
-    pub(crate) languages: String,
-    pub(crate) opens_at: String,
-    pub(crate) to_be_announced: String,
-    pub(crate) calendar: String,
-    pub(crate) waiting_room: String,
-    pub(crate) join: String,
-    pub(crate) choose: String,
-    pub(crate) quantity: String,
-    pub(crate) reserve: String,
-    pub(crate) reservation: String,
-    pub(crate) time_left: String,
-    pub(crate) confirm: String,
-    pub(crate) release: String,
-    pub(crate) release_question: String,
-    pub(crate) release_consequence: String,
-    pub(crate) release_yes: String,
-    pub(crate) release_no: String,
-    pub(crate) order: String,
-    pub(crate) order_number: String,
-    pub(crate) order_next: String,
-    pub(crate) print: String,
-    pub(crate) go_on: String,
-    pub(crate) limit: String,
-    pub(crate) hold_minutes: String,
-    pub(crate) hold_seconds: String,
-    pub(crate) without_script: String,
+#[allow(missing_docs)]
+pub struct PageTexts {
+    pub skip: String,
+    pub languages: String,
+    pub opens_at: String,
+    pub to_be_announced: String,
+    pub calendar: String,
+    pub waiting_room: String,
+    pub join: String,
+    pub choose: String,
+    pub quantity: String,
+    pub reserve: String,
+    pub reservation: String,
+    pub time_left: String,
+    pub confirm: String,
+    pub release: String,
+    pub release_question: String,
+    pub release_consequence: String,
+    pub release_yes: String,
+    pub release_no: String,
+    pub order: String,
+    pub order_number: String,
+    pub order_next: String,
+    pub print: String,
+    pub go_on: String,
+    pub limit: String,
+    pub hold_minutes: String,
+    pub hold_seconds: String,
+}
+
+/// What only those read whose browser runs no script.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct FormTexts {
+    pub without_script: String,
+    pub go_on_without: String,
+    pub refresh: String,
+    pub seconds_left: String,
+    pub confirming: String,
+    pub place: String,
+    pub refused: String,
+    pub again: String,
 }
 
 macro_rules! languages {
     ($($tag:literal $direction:literal $name:literal),*) => {
         /// Every language, the one of those first who ask for none of them.
-        pub(crate) static LANGUAGES: [Language; 5] = [$(Language {
+        pub static LANGUAGES: [Language; 5] = [$(Language {
             tag: $tag,
             name: $name,
             direction: $direction,
-            texts: LazyLock::new(|| Texts::parse(include_str!(concat!("../languages/", $tag, ".json")))),
+            texts: LazyLock::new(|| Texts::parse(include_str!(concat!("../texts/", $tag, ".json")))),
         }),*];
     };
 }
@@ -94,21 +117,36 @@ impl Texts {
         serde_json::from_str(file).expect("a language file is complete")
     }
 
+    /// What a problem of this slug is told as; nothing where there is no text for it.
+    #[must_use]
+    pub fn problem(&self, slug: &str) -> Option<&str> {
+        self.script["problem"][slug].as_str()
+    }
+
+    /// What a state of the page is called; nothing where there is none of this name.
+    #[must_use]
+    pub fn state(&self, name: &str) -> Option<&str> {
+        self.script["state"][name].as_str()
+    }
+
     /// The script's texts as JSON that nothing in it ends as markup would.
-    pub(crate) fn script(&self) -> String {
+    #[must_use]
+    pub fn script(&self) -> String {
         self.script.to_string().replace('<', "\\u003c")
     }
 }
 
 impl Language {
     /// The language of this tag.
-    pub(crate) fn of_tag(tag: &str) -> Option<&'static Self> {
+    #[must_use]
+    pub fn of_tag(tag: &str) -> Option<&'static Self> {
         LANGUAGES.iter().find(|language| language.tag == tag)
     }
 
     /// The language that this client likes best; among equals, the one that it names first. Regions and scripts are
     /// not told apart: who asks for `de-AT` reads `de`, and `zh-TW` rather `zh-Hans` than English.
-    pub(crate) fn wished(headers: &HeaderMap) -> &'static Self {
+    #[must_use]
+    pub fn wished(headers: &HeaderMap) -> &'static Self {
         let lists = headers.get_all(ACCEPT_LANGUAGE).iter().filter_map(|value| value.to_str().ok());
         let wishes = lists.flat_map(|list| list.split(',')).take(WISHES_MAX).filter_map(wish);
         let known = wishes.filter_map(|(range, weight)| Some((Self::of_range(range)?, weight)));

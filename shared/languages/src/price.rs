@@ -1,13 +1,15 @@
-//! A price as the page says it without its script, which says it as the language does.
+//! A price as it is said without a script, which says it as the language does.
 
 use std::fmt::{Display, Formatter, Result};
 
 use sale::minor_digits;
 
 /// An amount of money.
-pub(crate) struct Price<'a> {
-    pub(crate) minor: u64,
-    pub(crate) currency: &'a str,
+pub struct Price<'a> {
+    /// In minor units.
+    pub minor: u64,
+    /// ISO 4217 code.
+    pub currency: &'a str,
 }
 
 impl Display for Price<'_> {

@@ -1,0 +1,120 @@
+//! `GET /sales/{sale}/{language}/plain`: the page for browsers without JavaScript. It says the state itself and loads
+//! itself again; its forms are answered by the functions that answer the script (`shared/forms`). It is the same for
+//! everybody, and can be kept for as long as the status.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use edge::{Problem, Within};
+use jiff::Timestamp;
+use languages::{FormTexts, LANGUAGES, Language, PageTexts, Price};
+use sale::{Definition, RoomState, SaleId, SaleState, Sku, View};
+
+use crate::App;
+use crate::assets::{ICON, STYLE};
+use crate::conditional::{conditional, tag_of};
+use crate::html::{LanguagePath, headers};
+use crate::status::CACHE;
+
+/// How often the page loads itself again: far more seldom than a script asks, because it is all of the page.
+const REFRESH_SECONDS: i64 = 10;
+
+#[derive(Template)]
+#[template(path = "plain.html")]
+struct Plain<'a> {
+    sale: &'a SaleId,
+    definition: &'a Definition,
+    view: &'a View,
+    language: &'static Language,
+    texts: &'static PageTexts,
+    form: &'static FormTexts,
+    state: &'static str,
+    /// When reserving begins, while that is to come.
+    opens_at: Option<Timestamp>,
+    gives_tickets: bool,
+    refresh_seconds: i64,
+    style: String,
+    icon: String,
+}
+
+pub(crate) async fn show(
+    State(app): State<Arc<App>>,
+    LanguagePath(sale, language): LanguagePath,
+    Within(deadline): Within,
+    asked: HeaderMap,
+) -> Result<Response, Problem> {
+    let view = app.stock.view(&sale, deadline).await?.ok_or_else(Problem::sale_not_found)?;
+    let definition = view.definition.as_ref().ok_or_else(Problem::sale_not_found)?;
+    let room = view.waiting_room.as_ref();
+    let is_announced = view.state == SaleState::Announced;
+    let opens_at = view.opens_at.filter(|_| is_announced);
+    let plain = Plain {
+        sale: &sale,
+        definition,
+        view: &view,
+        language,
+        texts: &language.texts.page,
+        form: &language.texts.form,
+        state: state_text(&view, language),
+        opens_at,
+        gives_tickets: room.is_some_and(|room| {
+            !room.is_closed && !matches!(room.state, RoomState::NotOpen | RoomState::Ended)
+        }),
+        refresh_seconds: refresh_seconds(opens_at, view.now),
+        style: STYLE.path(),
+        icon: ICON.path(),
+    };
+    let html = plain.render().map_err(|error| Problem::internal().caused_by(&error))?;
+    Ok(conditional(&asked, &tag_of(html.as_bytes()), headers(CACHE), html))
+}
+
+fn state_text(view: &View, language: &'static Language) -> &'static str {
+    let texts = &language.texts;
+    let is_counted_down = view.state == SaleState::Announced && view.opens_at.is_some();
+    let text = match state(view) {
+        "announced" if is_counted_down => texts.problem("sale-not-open"),
+        state => texts.state(state),
+    };
+    text.unwrap_or_default()
+}
+
+/// What the texts call the state of the sale.
+fn state(view: &View) -> &'static str {
+    let is_nothing_left = view.skus.iter().all(|sku| sku.available == 0);
+    let may_return = view.skus.iter().any(sale::SkuView::may_return);
+    match (view.state, &view.waiting_room) {
+        (SaleState::Announced, Some(room)) if room.state == RoomState::Lobby => "lobby",
+        (SaleState::Announced, _) => "announced",
+        (SaleState::Paused, _) => "paused",
+        (SaleState::Ended, _) => "ended",
+        (SaleState::Open, _) if is_nothing_left && !may_return => "sold_out",
+        (SaleState::Open, Some(_)) => "line",
+        (SaleState::Open, None) if is_nothing_left => "may_return",
+        (SaleState::Open, None) => "ready",
+    }
+}
+
+/// The next loading, at the opening where that comes sooner.
+fn refresh_seconds(opens_at: Option<Timestamp>, now: Timestamp) -> i64 {
+    let to_opening = opens_at.map_or(i64::MAX, |opens_at| opens_at.duration_since(now).as_secs() + 1);
+    to_opening.clamp(1, REFRESH_SECONDS)
+}
+
+impl Plain<'_> {
+    fn price<'b>(&'b self, minor: &u64) -> Price<'b> {
+        Price { minor: *minor, currency: &self.definition.currency }
+    }
+
+    /// Whether a form for this SKU may come to something. Whose turn it is, is said in answer to it.
+    fn is_available(&self, sku: &Sku) -> bool {
+        let has_units = |view: &sale::SkuView| view.sku == *sku && view.available > 0;
+        self.view.state == SaleState::Open && self.view.skus.iter().any(has_units)
+    }
+
+    fn refresh(&self) -> String {
+        self.form.refresh.replace("{seconds}", &self.refresh_seconds.to_string())
+    }
+}

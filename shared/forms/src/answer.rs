@@ -1,0 +1,238 @@
+//! What the API answered, and the page that a person reads instead of it.
+
+use askama::Template;
+use axum::body::Body;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY};
+use axum::http::request::Parts;
+use axum::http::response::Parts as Head;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use edge::Problem;
+use http_body_util::{BodyExt, Limited};
+use languages::{FormTexts, Language, PageTexts, Price};
+use sale::Sku;
+use serde_json::Value;
+
+use crate::fields::Fields;
+
+/// Far more than any answer of these routes has.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
+    frame-ancestors 'none'";
+
+/// How often a page that waits for something loads itself again, in seconds.
+const REFRESH_SECONDS: u64 = 10;
+
+/// An answer of the API.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    head: Head,
+    body: Value,
+}
+
+#[derive(Template)]
+#[template(path = "answer.html")]
+struct Page<'a> {
+    language: &'static Language,
+    texts: &'static PageTexts,
+    form: &'static FormTexts,
+    /// The sale that the address names, if it names one.
+    sale: &'a str,
+    content: Content<'a>,
+}
+
+enum Content<'a> {
+    Hold {
+        id: &'a str,
+        units: Units<'a>,
+        seconds_left: u64,
+    },
+    /// The order is being written; this page shows it.
+    Confirming,
+    Order {
+        id: &'a str,
+        units: Units<'a>,
+    },
+    Problem {
+        text: String,
+        again: Option<Again<'a>>,
+        can_take_ticket: bool,
+    },
+}
+
+/// The form that was refused for the moment, to be sent once more.
+struct Again<'a> {
+    action: &'a str,
+    sku: Option<&'a Sku>,
+    quantity: u32,
+}
+
+struct Units<'a> {
+    quantity: u64,
+    sku: &'a str,
+    price: Price<'a>,
+}
+
+impl Answer {
+    pub(crate) async fn of(response: Response) -> Self {
+        let (head, body) = response.into_parts();
+        let collected = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+        let bytes = collected.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        Self { status: head.status, head, body: serde_json::from_slice(&bytes).unwrap_or_default() }
+    }
+
+    /// A text of the body.
+    pub(crate) fn text(&self, name: &str) -> &str {
+        self.body[name].as_str().unwrap_or_default()
+    }
+
+    /// Which problem it is, if it is one.
+    pub(crate) fn slug(&self) -> &str {
+        self.text("type").rsplit('/').next().unwrap_or_default()
+    }
+
+    /// Whether the shop does not know who asks.
+    pub(crate) fn is_of_nobody(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED
+    }
+
+    /// Where the form leads, if it did what it was for.
+    pub(crate) fn place(&self, path: &str, fields: &Fields) -> Option<String> {
+        let (sale, language) = (self.text("sale"), fields.language.tag);
+        let id = self.text("id");
+        match path.rsplit('/').next() {
+            _ if !self.status.is_success() => None,
+            Some("order") => Some(format!("/orders/{id}?language={language}")),
+            Some("reservations") => Some(format!("/sales/{sale}/reservations/{id}?language={language}")),
+            _ => Some(format!("/sales/{sale}/{language}/plain")),
+        }
+    }
+
+    /// Leads on with what the answer sets.
+    pub(crate) fn lead_to(self, place: &str) -> Response {
+        let mut response = self.with(StatusCode::SEE_OTHER, Body::empty());
+        response.headers_mut().remove(CONTENT_TYPE);
+        match HeaderValue::from_str(place) {
+            Ok(place) => response.headers_mut().insert(LOCATION, place),
+            Err(error) => return Problem::internal().caused_by(&error).into_response(),
+        };
+        response
+    }
+
+    /// The page that says what was answered, to this form if it was one.
+    pub(crate) fn page(self, language: &'static Language, parts: &Parts, sent: Option<&Fields>) -> Response {
+        let texts = &*language.texts;
+        let mut segments = parts.uri.path().split('/').skip(1);
+        let sale = match self.text("sale") {
+            "" if segments.next() == Some("sales") => segments.next().unwrap_or_default(),
+            sale => sale,
+        };
+        let again = sent.filter(|_| self.is_for_the_moment()).map(|fields| Again {
+            action: parts.uri.path(),
+            sku: fields.sku.as_ref(),
+            quantity: fields.quantity,
+        });
+        let content = self.content(language, again);
+        let page = Page { language, texts: &texts.page, form: &texts.form, sale, content };
+        match page.render() {
+            Ok(html) => {
+                let status = self.status;
+                let mut response = self.with(status, Body::from(html));
+                let headers = response.headers_mut();
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+                headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+                headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+                response
+            }
+            Err(error) => Problem::internal().caused_by(&error).into_response(),
+        }
+    }
+
+    /// Whether the same form may be taken in a moment. What it says is repeated with the same key.
+    fn is_for_the_moment(&self) -> bool {
+        self.slug() == "confirm-in-progress"
+            || self.slug() == "not-your-turn"
+            || [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&self.status)
+    }
+
+    fn content<'a>(&'a self, language: &'static Language, again: Option<Again<'a>>) -> Content<'a> {
+        if !self.status.is_success() {
+            return self.problem(language, again);
+        }
+        let id = self.text("id");
+        match self.text("state") {
+            "held" => {
+                let seconds_left = self.body["expires_in_ms"].as_u64().unwrap_or_default().div_ceil(1_000);
+                Content::Hold { id, units: self.units(), seconds_left }
+            }
+            "confirming" => Content::Confirming,
+            "ordered" => Content::Order { id: self.text("order_id"), units: self.units() },
+            "confirmed" => Content::Order { id, units: self.units() },
+            "cancelled" => self.refusal(language, "order-cancelled"),
+            "released" => self.refusal(language, "reservation-released"),
+            _ => self.refusal(language, "reservation-expired"),
+        }
+    }
+
+    fn units(&self) -> Units<'_> {
+        let number = |name: &str| self.body[name].as_u64().unwrap_or_default();
+        let price = Price { minor: number("total_minor"), currency: self.text("currency") };
+        Units { quantity: number("quantity"), sku: self.text("sku"), price }
+    }
+
+    fn problem<'a>(&'a self, language: &'static Language, again: Option<Again<'a>>) -> Content<'a> {
+        let slug = self.slug();
+        let text = match self.body["place"].as_u64().zip(self.body["ahead"].as_u64()) {
+            Some((place, ahead)) => {
+                let form = &language.texts.form.place;
+                form.replace("{place}", &place.to_string()).replace("{ahead}", &ahead.to_string())
+            }
+            None => match language.texts.problem(slug) {
+                Some(text) => text.to_owned(),
+                None => format!("{} {}", self.text("title"), self.text("detail")),
+            },
+        };
+        let can_take_ticket = ["ticket-missing", "ticket-expired"].contains(&slug);
+        Content::Problem { text, again, can_take_ticket }
+    }
+
+    /// What has become of a reservation or an order, as the problem of who still asks for it.
+    fn refusal(&self, language: &'static Language, slug: &str) -> Content<'_> {
+        let text = language.texts.problem(slug).unwrap_or_default().to_owned();
+        Content::Problem { text, again: None, can_take_ticket: false }
+    }
+
+    /// The answer's own headers with another status and body.
+    fn with(self, status: StatusCode, body: Body) -> Response {
+        let mut response = Response::from_parts(self.head, body);
+        *response.status_mut() = status;
+        response.headers_mut().remove(CONTENT_LENGTH);
+        response
+    }
+}
+
+impl Page<'_> {
+    fn title(&self) -> &str {
+        match &self.content {
+            Content::Hold { .. } => &self.texts.reservation,
+            Content::Confirming => &self.form.confirming,
+            Content::Order { .. } => &self.texts.order,
+            Content::Problem { .. } => &self.form.refused,
+        }
+    }
+
+    fn seconds_left(&self, seconds: &u64) -> String {
+        self.form.seconds_left.replace("{seconds}", &seconds.to_string())
+    }
+
+    /// After how many seconds the page loads itself again, where it is waited for something.
+    fn refresh(&self) -> Option<u64> {
+        match &self.content {
+            Content::Confirming => Some(REFRESH_SECONDS),
+            // Its end is shown when it comes.
+            Content::Hold { seconds_left, .. } => Some(seconds_left.saturating_add(1).min(60)),
+            Content::Order { .. } | Content::Problem { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Buying without JavaScript: a layer around the routes of the API. A form is turned into the request that a script
+//! would have sent, and its answer into the next page; what a person opens in a browser is answered as a page.
+//!
+//! Invariants:
+//! - Nothing is decided here. Whatever a form does goes through the same handler as the JSON request, with the same
+//!   identity, origin, limits and problems.
+//! - A page that answers a form is one that can be loaded again: a form that did something is answered with 303.
+//! - Whoever sends a form twice gets one hold. Its key is made of what is wished and of how many holds of the same
+//!   wish have ended; the reservation's id is that of shopper, sale and key.
+
+mod answer;
+mod fields;
+mod guest;
+mod reserve;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use edge::Guests;
+use languages::Language;
+
+use crate::answer::Answer;
+use crate::fields::Fields;
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// These routes, for scripts as before and for forms.
+pub fn with_forms<S: Clone + Send + Sync + 'static>(routes: Router<S>, guests: Guests) -> Router<S> {
+    routes.layer(from_fn_with_state(Arc::new(guests), pass))
+}
+
+async fn pass(State(guests): State<Arc<Guests>>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    if parts.method == Method::POST && is_form(&parts.headers) {
+        return match Fields::read(body, &parts).await {
+            Ok(fields) => send(&guests, parts, fields, next).await,
+            Err(problem) => {
+                let language = Language::wished(&parts.headers);
+                Answer::of(problem.into_response()).await.page(language, &parts, None)
+            }
+        };
+    }
+    let is_read = parts.method == Method::GET && prefers_pages(&parts.headers);
+    let language = fields::language_of_query(&parts);
+    let answered = next.run(Request::from_parts(parts.clone(), body)).await;
+    if is_read { Answer::of(answered).await.page(language, &parts, None) } else { answered }
+}
+
+/// Does what the form says, and leads on.
+async fn send(guests: &Guests, parts: Parts, fields: Fields, next: Next) -> Response {
+    let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
+    let answer = if path.ends_with("/reservations") {
+        reserve::reserve(&parts, &fields, &next).await
+    } else {
+        let body = if fields.wants_another { r#"{"another":true}"# } else { "" };
+        Answer::of(next.run(request(&parts, None, body)).await).await
+    };
+    if answer.is_of_nobody()
+        && let Some(again) = guest::become_one(guests, &parts)
+    {
+        return again;
+    }
+    match answer.place(&path, &fields) {
+        Some(place) => answer.lead_to(&place),
+        None => answer.page(fields.language, &parts, Some(&fields)),
+    }
+}
+
+/// The request that a script would have sent: without a body, or with this one.
+fn request(parts: &Parts, key: Option<&str>, body: &str) -> Request {
+    let mut parts = parts.clone();
+    parts.headers.remove(CONTENT_TYPE);
+    parts.headers.remove(CONTENT_LENGTH);
+    if !body.is_empty() {
+        parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    if let Some(Ok(key)) = key.map(HeaderValue::from_str) {
+        parts.headers.insert("idempotency-key", key);
+    }
+    Request::from_parts(parts, Body::from(body.to_owned()))
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(FORM)
+}
+
+/// A browser that opens an address names pages first; a script asks for anything, or for JSON.
+fn prefers_pages(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(ACCEPT).and_then(|accepted| accepted.to_str().ok()).unwrap_or_default();
+    accepted.split([',', ';']).next().unwrap_or_default().trim().eq_ignore_ascii_case("text/html")
+}

@@ -1,0 +1,240 @@
+//! Buying without JavaScript: forms, redirects and pages, over the same rules.
+
+use regex::Regex;
+use reqwest::Method;
+use reqwest::header::HeaderMap;
+use sale::{Definition, WaitingRoom};
+
+use crate::shop::{Shop, open_sale, units};
+
+/// A browser that runs no script: it keeps cookies, sends its origin, and follows nowhere by itself.
+struct Browser<'a> {
+    shop: &'a Shop,
+    cookies: Vec<(String, String)>,
+}
+
+/// What it was answered.
+struct Seen {
+    status: u16,
+    headers: HeaderMap,
+    html: String,
+}
+
+impl Seen {
+    fn place(&self) -> &str {
+        self.headers.get("location").map_or("", |place| place.to_str().unwrap())
+    }
+}
+
+impl<'a> Browser<'a> {
+    const fn new(shop: &'a Shop) -> Self {
+        Self { shop, cookies: Vec::new() }
+    }
+
+    async fn ask(&mut self, method: Method, path: &str, form: Option<&str>) -> Seen {
+        let mut request = self.shop.request(method, path).header("accept", "text/html,*/*;q=0.8");
+        let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        if !cookies.is_empty() {
+            request = request.header("cookie", cookies.join("; "));
+        }
+        if let Some(form) = form {
+            request = request.header("origin", &self.shop.running.url).body(form.to_owned());
+            request = request.header("content-type", "application/x-www-form-urlencoded");
+        }
+        let answer = request.send().await.unwrap();
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        for set in headers.get_all("set-cookie") {
+            let (name, value) = set.to_str().unwrap().split(';').next().unwrap().split_once('=').unwrap();
+            self.cookies.retain(|(known, _)| known != name);
+            self.cookies.push((name.to_owned(), value.to_owned()));
+        }
+        Seen { status, headers, html: answer.text().await.unwrap() }
+    }
+
+    /// Sends a form, again where it is asked to, as browsers do with 307.
+    async fn submit(&mut self, path: &str, form: &str) -> Seen {
+        let first = self.ask(Method::POST, path, Some(form)).await;
+        if first.status != 307 {
+            return first;
+        }
+        self.ask(Method::POST, first.place(), Some(form)).await
+    }
+
+    async fn open(&mut self, path: &str) -> Seen {
+        let seen = self.ask(Method::GET, path, None).await;
+        assert_eq!(seen.headers["content-type"], "text/html; charset=utf-8", "{}", seen.html);
+        seen
+    }
+
+    async fn reserve(&mut self, form: &str) -> Seen {
+        let path = self.shop.path("/reservations");
+        self.submit(&path, form).await
+    }
+}
+
+/// Where the form of a page goes whose address ends like this.
+fn action(html: &str, end: &str) -> String {
+    let action = Regex::new(r#"action="([^"]+)""#).unwrap();
+    let mut actions = action.captures_iter(html).map(|found| found[1].to_owned());
+    actions.find(|action| action.ends_with(end)).unwrap_or_else(|| panic!("no form for {end}: {html}"))
+}
+
+#[tokio::test]
+async fn a_shopper_without_javascript_buys_by_forms_alone() {
+    let shop = open_sale(units(5)).await;
+    let mut browser = Browser::new(&shop);
+    let plain = browser.open(&shop.path("/de/plain")).await;
+    assert!(plain.html.contains("<html lang=\"de\"") && plain.html.contains("19.99 EUR"));
+    let held = browser.submit(&action(&plain.html, "/reservations"), "language=de&sku=unit&quantity=2").await;
+    assert_eq!(held.status, 303, "{}", held.html);
+    assert!(held.place().ends_with("?language=de"));
+    let hold = browser.open(held.place()).await;
+    assert!(
+        hold.html.contains("2 × unit, 39.98 EUR") && hold.html.contains("Jetzt bestellen"),
+        "{}",
+        hold.html
+    );
+    assert_eq!(hold.headers["cache-control"], "no-store");
+    assert_eq!(shop.figures().await, "3/2/0");
+    let ordered = browser.submit(&action(&hold.html, "/order"), "language=de").await;
+    assert_eq!(ordered.status, 303, "{}", ordered.html);
+    let order = browser.open(ordered.place()).await;
+    let id = ordered.place().trim_start_matches("/orders/").split('?').next().unwrap();
+    assert!(order.html.contains(id) && order.html.contains("Bestellt"), "{}", order.html);
+    // The way back to the reservation shows the order.
+    assert!(browser.open(held.place()).await.html.contains(id));
+    assert_eq!(shop.figures().await, "3/0/2");
+}
+
+#[tokio::test]
+async fn a_form_that_is_sent_twice_is_one_hold_and_after_its_end_another_one() {
+    let shop = open_sale(units(5)).await;
+    let mut browser = Browser::new(&shop);
+    let wish = "language=en&sku=unit&quantity=1";
+    let first = browser.reserve(wish).await;
+    assert_eq!(browser.reserve(wish).await.place(), first.place());
+    assert_eq!(shop.figures().await, "4/1/0");
+    let hold = browser.open(first.place()).await;
+    let released = browser.submit(&action(&hold.html, "/release"), "language=en").await;
+    assert_eq!((released.status, released.place()), (303, shop.path("/en/plain").as_str()));
+    let gone = browser.open(first.place()).await;
+    assert!(gone.html.contains("was given back"), "{}", gone.html);
+    let second = browser.reserve(wish).await;
+    assert!(second.status == 303 && second.place() != first.place());
+    let hold = browser.open(second.place()).await;
+    let order = browser.submit(&action(&hold.html, "/order"), "").await;
+    assert_eq!(order.status, 303);
+    // What is ordered is no longer held: the next wish is a new one.
+    let third = browser.reserve(wish).await;
+    assert!(third.status == 303 && third.place() != second.place());
+    assert_eq!(shop.figures().await, "3/1/1");
+}
+
+#[tokio::test]
+async fn two_forms_of_a_new_visitor_at_once_hold_nothing_until_one_is_followed() {
+    let shop = open_sale(units(5)).await;
+    let mut browser = Browser::new(&shop);
+    let path = shop.path("/reservations");
+    for _ in 0..2 {
+        browser.cookies.clear();
+        let asked = browser.ask(Method::POST, &path, Some("sku=unit")).await;
+        assert_eq!((asked.status, asked.place()), (307, format!("{path}?session=new").as_str()));
+    }
+    assert_eq!(shop.figures().await, "5/0/0");
+    let followed = browser.ask(Method::POST, &format!("{path}?session=new"), Some("sku=unit")).await;
+    assert_eq!(followed.status, 303);
+    // Who keeps no cookie is not sent round for ever.
+    browser.cookies.clear();
+    let lost = browser.ask(Method::POST, &format!("{path}?session=new"), Some("sku=unit")).await;
+    assert_eq!((lost.status, shop.figures().await.as_str()), (401, "4/1/0"));
+}
+
+#[tokio::test]
+async fn what_a_form_is_refused_is_a_page_with_the_same_status_and_changes_nothing() {
+    let shop = open_sale(Definition { limit_per_shopper: 1, ..units(5) }).await;
+    let mut browser = Browser::new(&shop);
+    assert_eq!(browser.reserve("sku=unit&quantity=1").await.status, 303);
+    for (form, status, words) in [
+        ("sku=unit&quantity=2", 409, "as many as one person may have"),
+        ("sku=other", 404, "no such SKU"),
+        ("sku=No%20Such", 404, "no such SKU"),
+        ("quantity=1", 400, "not valid"),
+        ("sku=unit&quantity=0", 400, "not valid"),
+        ("sku=unit&quantity=many", 400, "not valid"),
+        ("sku=unit&price=1", 400, "not valid"),
+        ("sku=unit&sku=unit", 400, "not valid"),
+    ] {
+        let refused = browser.reserve(&format!("{form}&language=en")).await;
+        assert_eq!(refused.status, status, "{form}: {}", refused.html);
+        assert_eq!(refused.headers["content-type"], "text/html; charset=utf-8");
+        assert!(refused.html.contains(words), "{form}: {}", refused.html);
+        let policy = refused.headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("script-src"));
+    }
+    let long = format!("sku=unit&language={}", "x".repeat(5_000));
+    assert_eq!(browser.reserve(&long).await.status, 400);
+    assert_eq!(shop.figures().await, "4/1/0");
+    let mut stranger = Browser::new(&shop);
+    let foreign = stranger.open(browser.reserve("sku=unit&quantity=1").await.place()).await;
+    assert_eq!(foreign.status, 401);
+    let missing = browser.open(&shop.path("/reservations/c5h66p35cpjmgqbaddm6qrb1ec")).await;
+    assert_eq!(missing.status, 404);
+}
+
+#[tokio::test]
+async fn a_form_of_another_site_does_nothing() {
+    let shop = open_sale(units(5)).await;
+    let mut browser = Browser::new(&shop);
+    let held = browser.reserve("sku=unit").await;
+    let cookie = browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).next().unwrap();
+    let id = held.place().rsplit('/').next().unwrap().split('?').next().unwrap();
+    for path in [
+        "/reservations".to_owned(),
+        format!("/reservations/{id}/order"),
+        format!("/reservations/{id}/release"),
+    ] {
+        for origin in ["https://evil.example", "null"] {
+            for cookie in [cookie.as_str(), ""] {
+                let request = shop.request(Method::POST, &shop.path(&path)).header("origin", origin);
+                let request = request.header("content-type", "application/x-www-form-urlencoded");
+                let answer =
+                    request.header("cookie", cookie).body("sku=unit&quantity=2").send().await.unwrap();
+                assert!(
+                    [401, 403].contains(&answer.status().as_u16()),
+                    "{path} {origin}: {}",
+                    answer.status()
+                );
+                assert!(answer.headers().get("set-cookie").is_none());
+            }
+        }
+    }
+    assert_eq!(shop.figures().await, "4/1/0");
+}
+
+#[tokio::test]
+async fn without_javascript_a_shopper_takes_a_ticket_and_is_told_the_place() {
+    // Nobody is served in the first minute.
+    let room = WaitingRoom { lobby_opens_at: None, rate_per_minute: 1, turn_seconds: 60 };
+    let shop = open_sale(Definition { waiting_room: Some(room), ..units(5) }).await;
+    let mut first = Browser::new(&shop);
+    let mut second = Browser::new(&shop);
+    let without = first.reserve("language=en&sku=unit").await;
+    assert_eq!(without.status, 403);
+    let tickets = action(&without.html, "/tickets");
+    for browser in [&mut first, &mut second] {
+        let plain = browser.open(&shop.path("/en/plain")).await;
+        assert_eq!(action(&plain.html, "/tickets"), tickets);
+        let joined = browser.submit(&tickets, "language=en").await;
+        assert_eq!(
+            (joined.status, joined.place()),
+            (303, shop.path("/en/plain").as_str()),
+            "{}",
+            joined.html
+        );
+    }
+    let told = second.reserve("language=en&sku=unit").await;
+    assert_eq!(told.status, 403);
+    assert!(told.html.contains("Your place is 2"), "{}", told.html);
+    // The same form again is one button away.
+    assert_eq!(action(&told.html, "/reservations"), shop.path("/reservations"));
+}
