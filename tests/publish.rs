@@ -39,7 +39,7 @@ async fn a_page_is_published_as_the_bytes_that_the_shop_serves_with_their_header
     }
     let page = std::fs::read_to_string(folder.join(format!("sales/{}/ja", shop.sale))).unwrap();
     assert!(files.keys().filter(|path| path.starts_with("assets/")).all(|path| page.contains(path.as_str())));
-    std::fs::remove_dir_all(folder).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
     let nowhere = spillway_on(&shop.running, &["publish", "nowhere-at-all", place]);
     assert_eq!(nowhere.code, Some(1));
     assert!(nowhere.err.contains("there is no sale nowhere-at-all"), "{}", nowhere.err);

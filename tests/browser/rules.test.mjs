@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { runInNewContext } from 'node:vm';
 import { webcrypto } from 'node:crypto';
+import { crowd } from './crowd.mjs';
 
 const code = readFileSync(new URL('../../functions/page/assets/queue.js', import.meta.url), 'utf8');
 const rulesOf = (sale) => runInNewContext(`const sale = ${JSON.stringify(sale)}; ${code}; ({ drawnPlace, isSeedOf, servingAfter })`, { crypto: webcrypto, TextEncoder });
@@ -29,4 +30,11 @@ test('the serving number moves by its rate, up to its limit, and never back', ()
   assert.equal(servingAfter(room, 60_000), 40);
   assert.equal(servingAfter(room, -60_000), 10.5);
   assert.equal(servingAfter({ ...room, rate_per_minute: 0 }, 60_000), 10.5);
+});
+
+test('a hundred thousand who wait for ten minutes cost the shop less than a thousand requests, and ten thousand as many', () => {
+  const [many, few] = [crowd(100_000, 10), crowd(10_000, 10)];
+  assert.ok(many.requests > 40_000_000, `${many.requests} requests`);
+  assert.ok(many.origin > 500 && many.origin < 1000, `${many.origin}`);
+  assert.ok(Math.abs(many.origin - few.origin) <= 12, `${many.origin} and ${few.origin}`);
 });
