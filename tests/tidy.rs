@@ -122,7 +122,7 @@ fn dependencies_point_one_way() {
         ("edge", &["api", "fetch", "sale", "sentinel"]),
         ("languages", &["sale"]),
         ("forms", &["edge", "languages", "sale"]),
-        ("session", &without),
+        ("session", &["api", "edge", "forms", "sale"]),
         ("page", &["api", "edge", "languages", "sale"]),
         ("queue", &["api", "edge", "forms", "sale"]),
         ("reserve", &["api", "edge", "forms", "sale"]),

@@ -30,12 +30,12 @@ async fn main() -> ExitCode {
     let ledger = Ledger::from_environment();
     edge::serve("confirm", move |settings| {
         let (stock, shoppers, table) = (settings.stock(), settings.shoppers(), settings.ledger_table());
-        let (receipts, guests, ledger) = (settings.receipts(), settings.guests(), ledger.with_table(table?));
+        let (receipts, ledger) = (settings.receipts(), ledger.with_table(table?));
         let app = App { stock: stock?, shoppers: shoppers?, receipts: receipts?, ledger };
         let routes = Router::new()
             .route("/sales/{sale}/reservations/{id}/order", post(confirm))
             .route("/orders/{id}", get(find));
-        Some(with_forms(routes, guests?).with_state(Arc::new(app)))
+        Some(with_forms(routes).with_state(Arc::new(app)))
     })
     .await
 }

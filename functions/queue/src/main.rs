@@ -28,10 +28,10 @@ struct App {
 async fn main() -> ExitCode {
     edge::serve("queue", |settings| {
         let (stock, shoppers, tickets) = (settings.stock(), settings.shoppers(), settings.tickets());
-        let (rate_limit, guests) = (settings.rate_limit(), settings.guests());
+        let rate_limit = settings.rate_limit();
         let app = App { stock: stock?, shoppers: shoppers?, tickets: tickets?, rate_limit: rate_limit? };
         let routes = Router::new().route("/sales/{sale}/tickets", post(join));
-        Some(with_forms(routes, guests?).with_state(Arc::new(app)))
+        Some(with_forms(routes).with_state(Arc::new(app)))
     })
     .await
 }

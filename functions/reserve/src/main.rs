@@ -37,7 +37,7 @@ struct App {
 async fn main() -> ExitCode {
     edge::serve("reserve", |settings| {
         let (stock, shoppers, receipts) = (settings.stock(), settings.shoppers(), settings.receipts());
-        let (tickets, rate_limit, guests) = (settings.tickets(), settings.rate_limit(), settings.guests());
+        let (tickets, rate_limit) = (settings.tickets(), settings.rate_limit());
         let app = App {
             stock: stock?,
             shoppers: shoppers?,
@@ -50,7 +50,7 @@ async fn main() -> ExitCode {
             .route("/sales/{sale}/reservations/{id}", get(find).delete(release))
             // A form knows no DELETE.
             .route("/sales/{sale}/reservations/{id}/release", post(release));
-        Some(with_forms(routes, guests?).with_state(Arc::new(app)))
+        Some(with_forms(routes).with_state(Arc::new(app)))
     })
     .await
 }

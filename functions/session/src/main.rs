@@ -11,12 +11,14 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use edge::{Guests, Problem};
+use forms::with_way_back;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     edge::serve("session", |settings| {
         let guests = settings.guests();
-        Some(Router::new().route("/sessions", post(session)).with_state(Arc::new(guests?)))
+        let routes = Router::new().route("/sessions", post(session));
+        Some(with_way_back(routes).with_state(Arc::new(guests?)))
     })
     .await
 }

@@ -10,20 +10,17 @@
 
 mod answer;
 mod fields;
-mod guest;
 mod reserve;
-
-use std::sync::Arc;
+mod session;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use edge::Guests;
 use languages::Language;
 
 use crate::answer::Answer;
@@ -32,15 +29,20 @@ use crate::fields::Fields;
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// These routes, for scripts as before and for forms.
-pub fn with_forms<S: Clone + Send + Sync + 'static>(routes: Router<S>, guests: Guests) -> Router<S> {
-    routes.layer(from_fn_with_state(Arc::new(guests), pass))
+pub fn with_forms<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes.layer(from_fn(pass))
 }
 
-async fn pass(State(guests): State<Arc<Guests>>, request: Request, next: Next) -> Response {
+/// The route of `POST /sessions`, for scripts as before and for forms that need a session first.
+pub fn with_way_back<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes.layer(from_fn(session::pass))
+}
+
+async fn pass(request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     if parts.method == Method::POST && is_form(&parts.headers) {
         return match Fields::read(body, &parts).await {
-            Ok(fields) => send(&guests, parts, fields, next).await,
+            Ok(fields) => send(parts, fields, next).await,
             Err(problem) => {
                 let language = Language::wished(&parts.headers);
                 Answer::of(problem.into_response()).await.page(language, &parts, None)
@@ -54,7 +56,7 @@ async fn pass(State(guests): State<Arc<Guests>>, request: Request, next: Next) -
 }
 
 /// Does what the form says, and leads on.
-async fn send(guests: &Guests, parts: Parts, fields: Fields, next: Next) -> Response {
+async fn send(parts: Parts, fields: Fields, next: Next) -> Response {
     let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
     let answer = if path.ends_with("/reservations") {
         reserve::reserve(&parts, &fields, &next).await
@@ -63,7 +65,7 @@ async fn send(guests: &Guests, parts: Parts, fields: Fields, next: Next) -> Resp
         Answer::of(next.run(request(&parts, None, body)).await).await
     };
     if answer.is_of_nobody()
-        && let Some(again) = guest::become_one(guests, &parts)
+        && let Some(again) = session::by_way_of_one(&parts)
     {
         return again;
     }
