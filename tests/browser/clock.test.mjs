@@ -31,6 +31,8 @@ for (const hours of [5, -5]) {
     assert.ok(await reserveButton(page).isDisabled());
     await page.evaluate(() => {
       window.seen = [];
+      window.spoken = [];
+      new MutationObserver(() => window.spoken.push(document.getElementById('spoken').textContent)).observe(document.getElementById('spoken'), { childList: true });
       const note = () => {
         const clock = document.getElementById('countdown');
         const [minutes, seconds] = clock.textContent.split(':').map(Number);
@@ -46,6 +48,9 @@ for (const hours of [5, -5]) {
     const seen = await page.evaluate(() => window.seen);
     assert.ok(seen.length >= 4, `${seen}`);
     assert.ok(seen.every((seconds, index) => index === 0 || seconds <= seen[index - 1]), `${seen}`);
+    // A screen reader hears milestones, not each second.
+    const spoken = await page.evaluate(() => window.spoken);
+    assert.ok(spoken.length <= 2 && spoken.at(-1) === 'The sale is open', `${spoken}`);
     await reserveButton(page).click();
     await inState(page, 'holding');
     assert.equal(await figures(sale), '4/1/0');

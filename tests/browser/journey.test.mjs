@@ -36,6 +36,39 @@ test('a shopper on a phone buys, and finds each step again after a reload', asyn
   assert.deepEqual(page.faults, []);
 });
 
+test('a tab in the background shows the state by its title and its icon', async () => {
+  const page = await visitor();
+  await visit(page, await openSale());
+  await inState(page, 'ready');
+  const icon = () => page.getAttribute('link[rel=icon]', 'href');
+  assert.equal(await page.title(), 'Open · Record of the year');
+  assert.match(await icon(), /icon-now/);
+  await reserveButton(page).click();
+  await inState(page, 'holding');
+  assert.match(await page.title(), /^[45]:\d\d · Record of the year$/);
+  await page.click('#confirm');
+  await inState(page, 'ordered');
+  assert.equal(await page.title(), 'Ordered · Record of the year');
+  assert.match(await icon(), /icon-done/);
+});
+
+test('a limit that is reached elsewhere is told, with the way on', async () => {
+  const sale = await openSale({ limit_per_shopper: 1 });
+  const page = await visitor();
+  await visit(page, sale);
+  await reserveButton(page).click();
+  await inState(page, 'holding');
+  await page.click('#confirm');
+  await inState(page, 'ordered');
+  await page.click('#go-on');
+  await inState(page, 'ready');
+  await reserveButton(page).click();
+  // The order is the reservation that the shopper has.
+  await inState(page, 'ordered');
+  assert.match(await text(page, 'message'), /already/);
+  assert.equal(await figures(sale), '4/0/1');
+});
+
 test('a purchase needs no pointer', async () => {
   const sale = await openSale({ limit_per_shopper: 1 });
   const page = await visitor({ viewport: { width: 1024, height: 768 } });

@@ -32,6 +32,25 @@ test('the serving number moves by its rate, up to its limit, and never back', ()
   assert.equal(servingAfter({ ...room, rate_per_minute: 0 }, 60_000), 10.5);
 });
 
+test('the shop\'s clock is never early, never goes back, and learns nothing of an answer that took long', () => {
+  const source = readFileSync(new URL('../../functions/page/assets/clock.js', import.meta.url), 'utf8');
+  const performance = { now: () => 10_000 };
+  const { noteServerTime, serverNow } = runInNewContext(`${source}; ({ noteServerTime, serverNow })`, { performance });
+  assert.equal(serverNow(), null);
+  // Asked at 9,900 of the browser's clock, answered at 9,940: made in between, at 1,000,000 by the shop's.
+  noteServerTime(1_000_000, 9_900, 9_940);
+  assert.equal(serverNow(), 1_000_080);
+  // Out of a cache, two seconds old.
+  noteServerTime(998_000, 9_950, 9_960);
+  assert.equal(serverNow(), 1_000_080);
+  // Fresher than the first one.
+  noteServerTime(1_000_090, 9_960, 9_980);
+  assert.equal(serverNow(), 1_000_120);
+  // Took eight seconds: by half of that the clock would be four seconds early.
+  noteServerTime(1_000_100, 2_000, 10_000);
+  assert.equal(serverNow(), 1_000_120);
+});
+
 test('a hundred thousand who wait for ten minutes cost the shop less than a thousand requests, and ten thousand as many', () => {
   const [many, few] = [crowd(100_000, 10), crowd(10_000, 10)];
   assert.ok(many.requests > 40_000_000, `${many.requests} requests`);

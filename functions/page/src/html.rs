@@ -8,7 +8,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, R
 use axum::http::request::Parts;
 use edge::Problem;
 use languages::{FormTexts, LANGUAGES, Language, PageTexts, Price};
-use sale::{Definition, SaleId};
+use sale::{Definition, SaleId, SkuDefinition};
 
 use crate::assets::{ICON, ICON_DONE, ICON_NOW, SCRIPT, STYLE};
 
@@ -66,8 +66,8 @@ pub(crate) fn render(
 }
 
 impl Page<'_> {
-    fn price<'b>(&'b self, minor: &u64) -> Price<'b> {
-        Price { minor: *minor, currency: &self.definition.currency }
+    fn price(&self, sku: &SkuDefinition) -> Price<'_> {
+        Price { minor: sku.price_minor, currency: &self.definition.currency }
     }
 
     fn limit(&self) -> String {

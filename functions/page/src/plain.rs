@@ -11,7 +11,7 @@ use axum::response::Response;
 use edge::{Problem, Within};
 use jiff::Timestamp;
 use languages::{FormTexts, LANGUAGES, Language, PageTexts, Price};
-use sale::{Definition, RoomState, SaleId, SaleState, Sku, View};
+use sale::{Definition, RoomState, SaleId, SaleState, Sku, SkuDefinition, View};
 
 use crate::App;
 use crate::assets::{ICON, STYLE};
@@ -104,8 +104,8 @@ fn refresh_seconds(opens_at: Option<Timestamp>, now: Timestamp) -> i64 {
 }
 
 impl Plain<'_> {
-    fn price<'b>(&'b self, minor: &u64) -> Price<'b> {
-        Price { minor: *minor, currency: &self.definition.currency }
+    fn price(&self, sku: &SkuDefinition) -> Price<'_> {
+        Price { minor: sku.price_minor, currency: &self.definition.currency }
     }
 
     /// Whether a form for this SKU may come to something. Whose turn it is, is said in answer to it.

@@ -47,7 +47,7 @@ pub struct PublishArguments {
     json: bool,
     /// The sale.
     sale: SaleId,
-    /// A folder, or s3://BUCKET[/PREFIX], which the AWS command line writes to.
+    /// A folder, or `s3://BUCKET[/PREFIX]`, which the AWS command line writes to.
     place: String,
 }
 

@@ -47,6 +47,8 @@ enum Content<'a> {
         id: &'a str,
         units: Units<'a>,
         seconds_left: u64,
+        /// The same as a text.
+        time_left: String,
     },
     /// The order is being written; this page shows it.
     Confirming,
@@ -66,6 +68,14 @@ struct Again<'a> {
     action: &'a str,
     sku: Option<&'a Sku>,
     quantity: u32,
+}
+
+impl Content<'_> {
+    /// What has become of a reservation or an order, as the problem of who still asks for it.
+    fn over(language: &'static Language, slug: &str) -> Self {
+        let text = language.texts.problem(slug).unwrap_or_default().to_owned();
+        Self::Problem { text, again: None, can_take_ticket: false }
+    }
 }
 
 struct Units<'a> {
@@ -164,14 +174,16 @@ impl Answer {
         match self.text("state") {
             "held" => {
                 let seconds_left = self.body["expires_in_ms"].as_u64().unwrap_or_default().div_ceil(1_000);
-                Content::Hold { id, units: self.units(), seconds_left }
+                let text = &language.texts.form.seconds_left;
+                let time_left = text.replace("{seconds}", &seconds_left.to_string());
+                Content::Hold { id, units: self.units(), seconds_left, time_left }
             }
             "confirming" => Content::Confirming,
             "ordered" => Content::Order { id: self.text("order_id"), units: self.units() },
             "confirmed" => Content::Order { id, units: self.units() },
-            "cancelled" => self.refusal(language, "order-cancelled"),
-            "released" => self.refusal(language, "reservation-released"),
-            _ => self.refusal(language, "reservation-expired"),
+            "cancelled" => Content::over(language, "order-cancelled"),
+            "released" => Content::over(language, "reservation-released"),
+            _ => Content::over(language, "reservation-expired"),
         }
     }
 
@@ -197,12 +209,6 @@ impl Answer {
         Content::Problem { text, again, can_take_ticket }
     }
 
-    /// What has become of a reservation or an order, as the problem of who still asks for it.
-    fn refusal(&self, language: &'static Language, slug: &str) -> Content<'_> {
-        let text = language.texts.problem(slug).unwrap_or_default().to_owned();
-        Content::Problem { text, again: None, can_take_ticket: false }
-    }
-
     /// The answer's own headers with another status and body.
     fn with(self, status: StatusCode, body: Body) -> Response {
         let mut response = Response::from_parts(self.head, body);
@@ -220,10 +226,6 @@ impl Page<'_> {
             Content::Order { .. } => &self.texts.order,
             Content::Problem { .. } => &self.form.refused,
         }
-    }
-
-    fn seconds_left(&self, seconds: &u64) -> String {
-        self.form.seconds_left.replace("{seconds}", &seconds.to_string())
     }
 
     /// After how many seconds the page loads itself again, where it is waited for something.
