@@ -153,6 +153,26 @@ async fn who_has_the_page_is_told_that_it_is_unchanged_until_the_merchant_change
 }
 
 #[tokio::test]
+async fn the_function_itself_knows_by_the_tag_what_a_client_or_a_gateway_has() {
+    let shop = open_sale(units(5)).await;
+    let function = shop.running.functions.iter().find(|part| part.name == "page").unwrap();
+    let ask = async |path: &str, tag: &str| {
+        let url = format!("http://{}{path}", function.address);
+        let answer = shop.http.get(url).header("if-none-match", tag).send().await.unwrap();
+        let tag = answer.headers()["etag"].to_str().unwrap().to_owned();
+        (answer.status().as_u16(), tag)
+    };
+    for path in [&shop.path("/en"), &shop.path("/opening.ics"), "/assets/sale.js", "/openapi.json"] {
+        let (status, tag) = ask(path, "\"another\"").await;
+        assert_eq!(status, 200, "{path}");
+        // A gateway that compresses makes the tag a weak one.
+        for known in [tag.clone(), format!("\"another\", W/{tag}"), "*".to_owned()] {
+            assert_eq!(ask(path, &known).await, (304, tag.clone()), "{path} {known}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_calendar_is_reminded_of_the_opening_and_of_nothing_where_it_is_by_hand() {
     let opens_at: Timestamp = "2099-04-01T10:00:00Z".parse().unwrap();
     let closes_at = opens_at + jiff::SignedDuration::from_hours(1);
