@@ -164,6 +164,35 @@ async fn a_rush_ends_with_figures_and_with_success_only_when_every_promise_was_k
     assert_eq!(figures["broken_promises"], Value::Array(Vec::new()));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_passes_through_the_waiting_room_and_a_line_of_any_length_is_a_few_bytes() {
+    let run = spillway(&[
+        "rush",
+        "--queue",
+        "--json",
+        "--shoppers",
+        "400",
+        "--rate",
+        "400",
+        "--stock",
+        "40",
+        "--serve",
+        "20",
+        "--think-ms",
+        "100",
+        "--seed",
+        "11",
+    ]);
+    assert_eq!(run.code, Some(0), "{}{}", run.out, run.err);
+    let figures: Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(figures["broken_promises"], Value::Array(Vec::new()));
+    assert_eq!((&figures["orders"], &figures["sold"]), (&40.into(), &40.into()));
+    let queue = &figures["queue"];
+    assert_eq!(queue["places"], 400);
+    let bytes = queue["redis_bytes"].as_u64().unwrap();
+    assert!((1..16 * 1024).contains(&bytes), "{bytes} bytes for the line");
+}
+
 #[tokio::test]
 async fn a_deployed_shop_is_told_by_its_address_and_asked_with_the_merchant_s_token() {
     let running = shared();

@@ -86,7 +86,7 @@ fn action(html: &str, end: &str) -> String {
 async fn a_shopper_without_javascript_buys_by_forms_alone() {
     let shop = open_sale(units(5)).await;
     let mut browser = Browser::new(&shop);
-    let plain = browser.open(&shop.path("/de/plain")).await;
+    let plain = browser.open(&shop.path("/plain/de")).await;
     assert!(plain.html.contains("<html lang=\"de\"") && plain.html.contains("19.99 EUR"));
     let held = browser.submit(&action(&plain.html, "/reservations"), "language=de&sku=unit&quantity=2").await;
     assert_eq!(held.status, 303, "{}", held.html);
@@ -119,7 +119,7 @@ async fn a_form_that_is_sent_twice_is_one_hold_and_after_its_end_another_one() {
     assert_eq!(shop.figures().await, "4/1/0");
     let hold = browser.open(first.place()).await;
     let released = browser.submit(&action(&hold.html, "/release"), "language=en").await;
-    assert_eq!((released.status, released.place()), (303, shop.path("/en/plain").as_str()));
+    assert_eq!((released.status, released.place()), (303, shop.path("/plain/en").as_str()));
     let gone = browser.open(first.place()).await;
     assert!(gone.html.contains("was given back"), "{}", gone.html);
     let second = browser.reserve(wish).await;
@@ -239,12 +239,12 @@ async fn without_javascript_a_shopper_takes_a_ticket_and_is_told_the_place() {
     assert_eq!(without.status, 403);
     let tickets = action(&without.html, "/tickets");
     for browser in [&mut first, &mut second] {
-        let plain = browser.open(&shop.path("/en/plain")).await;
+        let plain = browser.open(&shop.path("/plain/en")).await;
         assert_eq!(action(&plain.html, "/tickets"), tickets);
         let joined = browser.submit(&tickets, "language=en").await;
         assert_eq!(
             (joined.status, joined.place()),
-            (303, shop.path("/en/plain").as_str()),
+            (303, shop.path("/plain/en").as_str()),
             "{}",
             joined.html
         );

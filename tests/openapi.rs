@@ -268,7 +268,7 @@ async fn public_requests(shop: &Shop, seen: &mut Seen) {
         assert_eq!(seen.send(get(path)).await.status, 200, "{path}");
     }
     assert_eq!(seen.send(get(&shop.path(""))).await.status, 302);
-    let (page, plain, reminder) = (shop.path("/en"), shop.path("/en/plain"), shop.path("/opening.ics"));
+    let (page, plain, reminder) = (shop.path("/en"), shop.path("/plain/en"), shop.path("/opening.ics"));
     for path in [&page, &plain, &shop.path("/status"), &reminder, "/assets/sale.css", "/openapi.json"] {
         let first = seen.send(get(path)).await;
         assert_eq!(first.status, 200, "{path}");

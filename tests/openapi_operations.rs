@@ -107,7 +107,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         ..GET
     },
     Operation {
-        path: "/sales/{sale}/{language}/plain",
+        path: "/sales/{sale}/plain/{language}",
         id: "getPlainPage",
         summary: "The page for browsers without JavaScript, the same for everybody; cacheable for a second",
         successes: &[with_headers(text("The page.", &["text/html"]), CACHED), UNCHANGED],

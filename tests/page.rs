@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use regex::Regex;
 use reqwest::Method;
-use sale::Definition;
+use sale::{Definition, Picture};
 use serde_json::json;
 
 use crate::shop::{open_sale, send, units};
@@ -54,6 +54,32 @@ async fn the_page_may_load_its_own_files_and_run_its_own_script_only() {
     let foreign = Regex::new(r#"(?:src|href)="https?://([^/"]+)"#).unwrap();
     let host = shop.running.url.split("//").nth(1).unwrap();
     assert!(foreign.captures_iter(&page.text).all(|found| &found[1] == host));
+}
+
+#[tokio::test]
+async fn a_picture_is_let_in_from_its_own_origin_and_from_no_other() {
+    let address = "https://pictures.example:8443/record.webp";
+    let shop = open_sale(Definition { picture: Some(Picture::parse(address).unwrap()), ..units(5) }).await;
+    for path in ["/en", "/plain/en"] {
+        let page = send(shop.request(Method::GET, &shop.path(path))).await;
+        assert!(
+            page.text.contains(&format!("<img class=\"picture\" src=\"{address}\" alt=\"\"")),
+            "{}",
+            page.text
+        );
+        let policy = page.header("content-security-policy");
+        assert!(policy.contains("img-src 'self' https://pictures.example:8443;"), "{policy}");
+    }
+    let own = Definition { picture: Some(Picture::parse("/pictures/record.webp").unwrap()), ..units(5) };
+    let shop = open_sale(own.clone()).await;
+    let page = send(shop.request(Method::GET, &shop.path("/en"))).await;
+    assert!(page.header("content-security-policy").contains("img-src 'self';"));
+    assert!(page.text.contains(&format!("content=\"{}/pictures/record.webp\"", shop.running.url)));
+    let mut bad = serde_json::to_value(&own).unwrap();
+    bad["picture"] = json!("//evil.example/a.png");
+    let refused = send(shop.admin(Method::PUT, &format!("/sales/{}", shop.sale)).json(&bad)).await;
+    assert_eq!(refused.told(), "400 invalid-request");
+    assert_eq!(refused.body["errors"][0]["pointer"], "/picture", "{}", refused.text);
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ pub(crate) fn units(stock: u32) -> Definition {
     Definition {
         title: "A test".to_owned(),
         description: String::new(),
+        picture: None,
         currency: "EUR".to_owned(),
         opens_at: Some(now - SignedDuration::from_secs(1)),
         closes_at: now + SignedDuration::from_hours(1),

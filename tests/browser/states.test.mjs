@@ -118,6 +118,24 @@ test('what a merchant writes is text, whatever it is, and fits the screen', asyn
   assert.deepEqual(page.faults, []);
 });
 
+test('a picture is shown where it comes, and one that is missing leaves no hole', async () => {
+  const picture = '<svg xmlns="http://www.w3.org/2000/svg" width="16" height="9"><rect width="16" height="9" fill="teal"/></svg>';
+  for (const address of ['/pictures/record.svg', 'https://pictures.example/record.svg']) {
+    for (const status of [200, 404]) {
+      const page = await visitor();
+      await page.route('**/record.svg', (route) => route.fulfill({ status, contentType: 'image/svg+xml', body: status === 200 ? picture : '' }));
+      await visit(page, await openSale({ picture: address }));
+      await inState(page, 'ready');
+      await page.waitForFunction(() => document.querySelector('.picture').complete);
+      assert.equal(await page.isVisible('.picture'), status === 200, `${address} ${status}`);
+      if (status === 200) assert.equal(await page.evaluate(() => document.querySelector('.picture').naturalWidth > 0), true);
+      assert.deepEqual(await faultsOf(page), []);
+      assert.deepEqual(page.faults, []);
+      await leave(page);
+    }
+  }
+});
+
 test('a visitor who wants less motion sees none', async () => {
   const page = await visitor({ reducedMotion: 'reduce' });
   await visit(page, await openSale());

@@ -181,6 +181,11 @@ function wake() {
   if (document.visibilityState === 'visible') poll();
 }
 
+// A picture that does not come leaves no hole.
+const picture = document.querySelector('.picture');
+const hidePicture = () => { picture.hidden = true; };
+if (picture?.complete && picture.naturalWidth === 0) hidePicture();
+picture?.addEventListener('error', hidePicture);
 for (const price of document.querySelectorAll('.price')) price.textContent = tellPrice(Number(price.value), currency);
 for (const card of document.querySelectorAll('[data-sku]')) {
   const quantity = () => Number(card.querySelector('select')?.value ?? 1);

@@ -26,10 +26,10 @@ function secondsToOpening() {
 
 const holdEndsAt = () => Date.parse(model.kept.hold.expires_at);
 
+// Whole seconds until the hold ends; null while the shop has not told the time.
 function secondsOfHold() {
   const now = serverNow();
-  const leftMs = now === null ? model.kept.hold.expires_in_ms : holdEndsAt() - now;
-  return Math.max(0, Math.ceil(leftMs / 1000));
+  return now === null ? null : Math.max(0, Math.ceil((holdEndsAt() - now) / 1000));
 }
 
 // The status may be a second old when the sale opens; the instant that it names is not.

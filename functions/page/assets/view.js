@@ -102,8 +102,8 @@ function renderHold(state) {
   const seconds = secondsOfHold();
   show(element('hold-text'), tellUnits(model.kept.hold));
   element('hold-clock').parentElement.hidden = state === 'confirming';
-  show(element('hold-clock'), tellLength(seconds));
-  show(element('hold-warning'), state === 'holding' && seconds <= WARNING_SECONDS ? tell('hold.warning', { count: seconds }) : '');
+  show(element('hold-clock'), seconds === null ? '' : tellLength(seconds));
+  show(element('hold-warning'), state === 'holding' && seconds !== null && seconds <= WARNING_SECONDS ? tell('hold.warning', { count: seconds }) : '');
   element('confirm').disabled = isBusy || state === 'confirming';
   element('release').disabled = isBusy || state === 'confirming';
 }
@@ -144,7 +144,7 @@ function speakMilestones(state) {
   } else if (state === 'waiting') {
     const step = milestoneOf([1, 2, 5, 10, 20, 50, 100, 500], placesAhead(model.status));
     if (step) speak('ahead', step, tell('spoken.ahead', { count: placesAhead(model.status) }));
-  } else if (state === 'holding') {
+  } else if (state === 'holding' && secondsOfHold() !== null) {
     const step = milestoneOf([WARNING_SECONDS, 60], secondsOfHold());
     if (step) speak(`hold ${model.kept.hold.id}`, step, tell('spoken.hold', { count: secondsOfHold() }));
   }

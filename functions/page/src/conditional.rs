@@ -2,8 +2,8 @@
 
 use axum::body::Body;
 use axum::http::header::{ETAG, IF_NONE_MATCH};
-use axum::http::{HeaderMap, HeaderName, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, IntoResponseParts, Response};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
@@ -16,10 +16,10 @@ pub(crate) fn tag_of(content: &[u8]) -> String {
 }
 
 /// This body, or 304 where the client has it; both with these headers.
-pub(crate) fn conditional<const N: usize>(
+pub(crate) fn conditional(
     asked: &HeaderMap,
     tag: &str,
-    headers: [(HeaderName, &'static str); N],
+    headers: impl IntoResponseParts,
     body: impl Into<Body>,
 ) -> Response {
     let tag = format!("\"{tag}\"");

@@ -6,16 +6,13 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::HeaderName;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
 use axum::http::request::Parts;
+use axum::response::{AppendHeaders, IntoResponseParts};
 use edge::Problem;
 use languages::{FormTexts, LANGUAGES, Language, PageTexts, Price};
-use sale::{Definition, SaleId, SkuDefinition};
+use sale::{Definition, Picture, SaleId, SkuDefinition};
 
 use crate::assets::{ICON, ICON_DONE, ICON_NOW, SCRIPT, STYLE};
 
-/// Nothing but the page's own files, and nothing that makes markup of a text.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-    form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
-    trusted-types 'none'";
 const PERMISSIONS: &str = "camera=(), geolocation=(), microphone=(), payment=(), usb=()";
 
 /// Characters of the description that a preview elsewhere shows.
@@ -66,6 +63,13 @@ pub(crate) fn render(
 }
 
 impl Page<'_> {
+    /// The picture's whole address, for whoever shows a preview.
+    fn preview_picture(&self) -> Option<String> {
+        let picture = self.definition.picture.as_ref()?;
+        let origin = if picture.origin().is_some() { "" } else { self.url };
+        Some(format!("{origin}{picture}"))
+    }
+
     fn price(&self, sku: &SkuDefinition) -> Price<'_> {
         Price { minor: sku.price_minor, currency: &self.definition.currency }
     }
@@ -86,17 +90,28 @@ impl Page<'_> {
 }
 
 /// What a browser is told with a page that can be kept for so long.
-pub(crate) fn headers(cache: &'static str) -> [(HeaderName, &'static str); 7] {
-    [
+pub(crate) fn headers(cache: &'static str, definition: &Definition) -> impl IntoResponseParts + use<> {
+    let fixed = [
         (CACHE_CONTROL, cache),
         (CONTENT_TYPE, "text/html; charset=utf-8"),
-        (CONTENT_SECURITY_POLICY, POLICY),
         (HeaderName::from_static("permissions-policy"), PERMISSIONS),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
         // A form would else be sent from nowhere, and be refused.
         (REFERRER_POLICY, "same-origin"),
-    ]
+    ];
+    (AppendHeaders(fixed), AppendHeaders([(CONTENT_SECURITY_POLICY, policy(definition))]))
+}
+
+/// Nothing but the page's own files and the sale's picture, and nothing that makes markup of a text.
+fn policy(definition: &Definition) -> String {
+    let origin = definition.picture.as_ref().and_then(Picture::origin);
+    let picture = origin.map(|origin| format!(" {origin}")).unwrap_or_default();
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'{picture}; connect-src 'self'; \
+         form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
+         trusted-types 'none'"
+    )
 }
 
 /// `/sales/{sale}/{language}`

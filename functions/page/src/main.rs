@@ -1,5 +1,5 @@
 //! What is the same for everybody: `GET /sales/{sale}/{language}`, the page, and `GET /sales/{sale}`, which finds the
-//! language; `GET /sales/{sale}/{language}/plain`, the page for browsers without JavaScript;
+//! language; `GET /sales/{sale}/plain/{language}`, the page for browsers without JavaScript;
 //! `GET /sales/{sale}/status`, what changes; `GET /sales/{sale}/opening.ics`, a reminder;
 //! `GET /assets/{file}`, style, script and icons; `GET /openapi.json`, what the API is.
 //!
@@ -47,7 +47,7 @@ async fn main() -> ExitCode {
         let routes = Router::new()
             .route("/sales/{sale}", get(find_language))
             .route("/sales/{sale}/{language}", get(page))
-            .route("/sales/{sale}/{language}/plain", get(plain::show))
+            .route("/sales/{sale}/plain/{language}", get(plain::show))
             .route("/sales/{sale}/status", get(status::show))
             .route("/sales/{sale}/opening.ics", get(opening))
             .route("/assets/{file}", get(assets::show))
@@ -72,7 +72,7 @@ async fn page(
 ) -> Result<Response, Problem> {
     let definition = app.definition(&sale, deadline).await?;
     let html = html::render(&app.url, &sale, &definition, language)?;
-    Ok(conditional(&asked, &tag_of(html.as_bytes()), html::headers(PAGE_CACHE), html))
+    Ok(conditional(&asked, &tag_of(html.as_bytes()), html::headers(PAGE_CACHE, &definition), html))
 }
 
 async fn opening(

@@ -1,4 +1,4 @@
-//! `GET /sales/{sale}/{language}/plain`: the page for browsers without JavaScript. It says the state itself and loads
+//! `GET /sales/{sale}/plain/{language}`: the page for browsers without JavaScript. It says the state itself and loads
 //! itself again; its forms are answered by the functions that answer the script (`shared/forms`). It is the same for
 //! everybody, and can be kept for as long as the status.
 
@@ -68,7 +68,7 @@ pub(crate) async fn show(
         icon: ICON.path(),
     };
     let html = plain.render().map_err(|error| Problem::internal().caused_by(&error))?;
-    Ok(conditional(&asked, &tag_of(html.as_bytes()), headers(CACHE), html))
+    Ok(conditional(&asked, &tag_of(html.as_bytes()), headers(CACHE, definition), html))
 }
 
 fn state_text(view: &View, language: &'static Language) -> &'static str {

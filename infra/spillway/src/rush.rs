@@ -288,6 +288,7 @@ fn definition(terms: &Terms) -> Result<Definition> {
     Ok(Definition {
         title: "A rush".to_owned(),
         description: String::new(),
+        picture: None,
         currency: "EUR".to_owned(),
         opens_at: Some(now),
         closes_at: now + SignedDuration::from_hours(2),

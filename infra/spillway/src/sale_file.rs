@@ -11,7 +11,7 @@ use sale::{Definition, SaleId, ShopperKind, Sku, SkuDefinition, WaitingRoom};
 use toml::de::{DeTable, DeValue};
 
 use crate::sale_file_faults::{Findings, SaleFileFaults};
-use crate::sale_file_fields::{Fields, instant, is_table, list, name, number, shopper_kind, text};
+use crate::sale_file_fields::{Fields, instant, is_table, list, name, number, picture, shopper_kind, text};
 
 /// A sale file that keeps every rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +59,7 @@ fn read_sale(
     let definition = Definition {
         title: fields.required("title", text).unwrap_or_else(|| "title".to_owned()),
         description: fields.optional("description", text).unwrap_or_default(),
+        picture: fields.optional("picture", picture),
         currency: fields.required("currency", text).unwrap_or_else(|| "EUR".to_owned()),
         opens_at: fields.optional("opens_at", instant(now)),
         closes_at: fields.required("closes_at", instant(now)).unwrap_or(Timestamp::MAX),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use sale::ShopperKind;
+use sale::{Picture, ShopperKind};
 use toml::de::{DeArray, DeTable, DeValue};
 
 use crate::sale_file_faults::Findings;
@@ -60,6 +60,11 @@ impl<'a, 'd, 't> Fields<'a, 'd, 't> {
 /// A text.
 pub(crate) fn text(value: &DeValue<'_>) -> Result<String, String> {
     value.as_str().map(str::to_owned).ok_or_else(|| "must be a text in quotes".to_owned())
+}
+
+/// The address of a picture.
+pub(crate) fn picture(value: &DeValue<'_>) -> Result<Picture, String> {
+    Picture::parse(&text(value)?).map_err(|invalid| invalid.to_string())
 }
 
 /// A name, parsed by the type that it becomes.

@@ -115,7 +115,7 @@ impl Answer {
             _ if !self.status.is_success() => None,
             Some("order") => Some(format!("/orders/{id}?language={language}")),
             Some("reservations") => Some(format!("/sales/{sale}/reservations/{id}?language={language}")),
-            _ => Some(format!("/sales/{sale}/{language}/plain")),
+            _ => Some(format!("/sales/{sale}/plain/{language}")),
         }
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::currency::is_currency;
 use crate::waiting_room::RATE_PER_MINUTE_MAX;
-use crate::{RoomControls, SaleId, ShopperKind, Sku, WaitingRoom};
+use crate::{Picture, RoomControls, SaleId, ShopperKind, Sku, WaitingRoom};
 
 /// Units of one SKU, at most: keeps the bitmap of sold units under 1.25 MB.
 pub const STOCK_MAX: u32 = 10_000_000;
@@ -29,6 +29,10 @@ pub struct Definition {
     #[cfg_attr(feature = "schema", schemars(length(max = DESCRIPTION_CHARS_MAX)))]
     #[serde(default)]
     pub description: String,
+    /// Picture of the sale's page.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>", length(max = 500)))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<Picture>,
     /// ISO 4217 code of all prices.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[A-Z]{3}$")))]
     pub currency: String,
