@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sale::{Commitment, Draw, SaleId, Seed, ShopperId};
+use spillway::browser;
 use tokio::process::Command;
 use tokio::sync::Mutex;
 
@@ -44,6 +45,7 @@ async fn pass(file: &str) {
     let mut command = Command::new("node");
     command.args(["--test", "--test-reporter=spec", file]);
     command.env("SHOP_URL", &running.url).env("SHOP_ADMIN_TOKEN", &running.admin_token);
+    command.env("CHROMIUM", browser().expect("no browser: `cargo spillway test` installs one"));
     run(command.env("SCREENSHOTS", root().join("target/browser")), FILE_TIMEOUT).await;
 }
 

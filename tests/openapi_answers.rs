@@ -58,14 +58,18 @@ pub(crate) fn checked_in() -> &'static Contract {
     &CHECKED_IN
 }
 
-/// The operation that answers this request.
+/// The operation that answers this request. Of several paths that fit, it is that of the one with the most segments
+/// spelled out, whatever its methods are.
 pub(crate) fn operation(method: &str, path: &str) -> Option<&'static Operation> {
-    OPERATIONS.iter().find(|operation| {
+    let is_variable = |segment: &&str| segment.starts_with('{');
+    let fits = |operation: &&Operation| {
         let (known, asked) = (operation.path.split('/'), path.split('/'));
-        let is_path = known.clone().count() == asked.clone().count()
-            && known.zip(asked).all(|(known, asked)| known == asked || known.starts_with('{'));
-        is_path && operation.method.eq_ignore_ascii_case(method)
-    })
+        known.clone().count() == asked.clone().count()
+            && known.zip(asked).all(|(known, asked)| known == asked || is_variable(&known))
+    };
+    let variables = |operation: &&Operation| operation.path.split('/').filter(is_variable).count();
+    let path = OPERATIONS.iter().filter(fits).min_by_key(variables)?.path;
+    OPERATIONS.iter().find(|operation| operation.path == path && operation.method.eq_ignore_ascii_case(method))
 }
 
 /// Fails where the document does not describe this answer.

@@ -102,7 +102,7 @@ async fn whatever_a_request_can_get_wrong(met: &mut Met) {
     met.add(&send(with_key().header("x-long", "x".repeat(9_000)).json(&json!({}))).await);
     met.add(&send(shop.request(Method::GET, "/orders/00000000000000000000000000")).await);
     met.add(&send(shop.request(Method::POST, "/sessions")).await);
-    met.add(&send(shop.request(Method::GET, "/sales/nowhere")).await);
+    met.add(&send(shop.request(Method::GET, "/sales/nowhere/en")).await);
     met.add(&send(with_key().json(&json!({ "sku": "other", "quantity": 1 }))).await);
     met.add(&shop.find(&ann, "0").await);
     met.add(&shop.order(&ann, "0").await);

@@ -275,7 +275,8 @@ async fn a_seed_is_told_to_nobody_before_the_draw() {
     let answers = [
         send(shop.join(&ann)).await,
         send(shop.request(Method::GET, &shop.path("/status"))).await,
-        send(shop.request(Method::GET, &shop.path(""))).await,
+        send(shop.request(Method::GET, &shop.path("/en"))).await,
+        send(shop.request(Method::GET, &shop.path("/plain/en"))).await,
         send(shop.admin(Method::GET, &format!("/sales/{}", shop.sale))).await,
         send(shop.admin(Method::GET, &format!("/sales/{}/queue", shop.sale))).await,
         send(shop.admin(Method::GET, "/sales")).await,

@@ -135,6 +135,7 @@ async fn every_function_answers_under_cargo_lambda_watch_where_its_routes_say_an
             .replace("{sale}", shop.sale.as_str())
             .replace("{sku}", "unit")
             .replace("{file}", "sale.css")
+            .replace("{language}", "en")
             .replace("{id}", "nobody");
         let answer = send(shop.request(Method::GET, &asked)).await;
         assert!(!answer.header("x-request-id").is_empty(), "{asked}: {} {}", answer.status, answer.text);

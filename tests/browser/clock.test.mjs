@@ -13,8 +13,12 @@ async function wrongBy(hours) {
     const TrueDate = Date;
     window.wrongMs = ms;
     window.Date = class extends TrueDate {
-      constructor(...given) { super(...(given.length ? given : [TrueDate.now() + window.wrongMs])); }
-      static now() { return TrueDate.now() + window.wrongMs; }
+      constructor(...given) {
+        super(...(given.length ? given : [TrueDate.now() + window.wrongMs]));
+      }
+      static now() {
+        return TrueDate.now() + window.wrongMs;
+      }
     };
   }, hours * 3_600_000);
   return page;
@@ -32,22 +36,34 @@ for (const hours of [5, -5]) {
     await page.evaluate(() => {
       window.seen = [];
       window.spoken = [];
-      new MutationObserver(() => window.spoken.push(document.getElementById('spoken').textContent)).observe(document.getElementById('spoken'), { childList: true });
+      new MutationObserver(() => window.spoken.push(document.getElementById('spoken').textContent)).observe(
+        document.getElementById('spoken'),
+        { childList: true },
+      );
       const note = () => {
         const clock = document.getElementById('countdown');
         const [minutes, seconds] = clock.textContent.split(':').map(Number);
         if (!clock.hidden) window.seen.push(60 * minutes + seconds);
       };
-      new MutationObserver(note).observe(document.getElementById('countdown'), { childList: true, characterData: true, subtree: true });
+      new MutationObserver(note).observe(document.getElementById('countdown'), {
+        childList: true,
+        characterData: true,
+        subtree: true,
+      });
     });
     await page.waitForTimeout(2_000);
-    await page.evaluate(() => { window.wrongMs *= -1; });
+    await page.evaluate(() => {
+      window.wrongMs *= -1;
+    });
     await inState(page, 'ready', 20_000);
     const late = Date.now() - opening;
     assert.ok(late > -1_000, `open ${-late} ms too early`);
     const seen = await page.evaluate(() => window.seen);
     assert.ok(seen.length >= 4, `${seen}`);
-    assert.ok(seen.every((seconds, index) => index === 0 || seconds <= seen[index - 1]), `${seen}`);
+    assert.ok(
+      seen.every((seconds, index) => index === 0 || seconds <= seen[index - 1]),
+      `${seen}`,
+    );
     // A screen reader hears milestones, not each second.
     const spoken = await page.evaluate(() => window.spoken);
     assert.ok(spoken.length <= 2 && spoken.at(-1) === 'The sale is open', `${spoken}`);

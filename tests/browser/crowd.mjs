@@ -52,8 +52,12 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const [clients, minutes] = [Number(process.argv[2] ?? 100_000), Number(process.argv[3] ?? 10)];
   const { requests, origin, bound } = crowd(clients, minutes);
   const perClient = (requests / clients).toFixed(0);
-  console.log(`${clients} clients, ${minutes} minutes, each asks every ${POLL_AFTER_MS} to ${1.5 * POLL_AFTER_MS} ms: ${perClient} times`);
+  console.log(
+    `${clients} clients, ${minutes} minutes, each asks every ${POLL_AFTER_MS} to ${1.5 * POLL_AFTER_MS} ms: ${perClient} times`,
+  );
   console.log(`requests at the cache   ${requests}`);
-  console.log(`requests at the shop    ${origin}, at most ${60 * minutes} s / (${FRESH_MS} + ${ANSWER_MS}) ms + 1 = ${bound}`);
+  console.log(
+    `requests at the shop    ${origin}, at most ${60 * minutes} s / (${FRESH_MS} + ${ANSWER_MS}) ms + 1 = ${bound}`,
+  );
   console.log(`one in                  ${Math.round(requests / origin)}`);
 }

@@ -2,7 +2,20 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { admin, figures, inState, leave, openSale, picture, reserveButton, text, url, visit, visitor, withBrowser } from './shop.mjs';
+import {
+  admin,
+  figures,
+  inState,
+  leave,
+  openSale,
+  picture,
+  reserveButton,
+  text,
+  url,
+  visit,
+  visitor,
+  withBrowser,
+} from './shop.mjs';
 
 withBrowser();
 
@@ -22,7 +35,9 @@ test('a shopper on a phone buys, and finds each step again after a reload', asyn
   assert.equal(await figures(sale), '3/2/0');
   await page.click('#confirm');
   await inState(page, 'ordered');
-  const { orders: [order] } = await admin('GET', `/sales/${sale}/orders`);
+  const {
+    orders: [order],
+  } = await admin('GET', `/sales/${sale}/orders`);
   assert.equal(await text(page, 'order-number'), order.id);
   await page.reload();
   await inState(page, 'ordered');
@@ -77,7 +92,8 @@ test('a purchase needs no pointer', async () => {
   const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.className);
   await page.keyboard.press('Tab');
   assert.equal(await focused(), 'skip');
-  for (let presses = 0; presses < 20 && !(await focused()).includes('reserve'); presses += 1) await page.keyboard.press('Tab');
+  for (let presses = 0; presses < 20 && !(await focused()).includes('reserve'); presses += 1)
+    await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
   await inState(page, 'holding');
   await page.waitForFunction(() => document.activeElement.id === 'hold-title');
@@ -119,7 +135,9 @@ test('each language says everything, and fits the smallest phone', async () => {
     await reserveButton(page).click();
     await inState(page, 'holding');
     seen.push(await page.innerText('body'));
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    const overflow = await page.evaluate(
+      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    );
     assert.equal(overflow, 0, `${language} is wider than the screen`);
     assert.ok(!seen.join().match(/\{\w+\}|undefined|NaN/), `${language}: ${seen.join()}`);
     assert.equal(await page.getAttribute('html', 'lang'), language);
@@ -146,7 +164,9 @@ test('without JavaScript the page leads to its plain form, which buys', async ()
   await page.click('text=Order now');
   await page.waitForURL('**/orders/*');
   await picture(page, 'plain-order');
-  const { orders: [order] } = await admin('GET', `/sales/${sale}/orders`);
+  const {
+    orders: [order],
+  } = await admin('GET', `/sales/${sale}/orders`);
   assert.ok((await page.innerText('main')).includes(order.id));
   assert.equal(await figures(sale), '3/0/2');
   await page.click('text=Back to the sale');

@@ -11,9 +11,20 @@ if (!url) {
 }
 const CHROME_PATH = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const categories = 'performance,accessibility,best-practices,seo';
-const options = ['--output=json', '--quiet', `--only-categories=${categories}`, '--chrome-flags=--headless --no-sandbox'];
-const report = JSON.parse(execFileSync('npx', ['--yes', `lighthouse@${VERSION}`, url, ...options], { env: { ...process.env, CHROME_PATH }, maxBuffer: 64e6 }));
-for (const { title, score } of Object.values(report.categories)) console.log(`${title.padEnd(16)} ${Math.round(100 * score)}`);
+const options = [
+  '--output=json',
+  '--quiet',
+  `--only-categories=${categories}`,
+  '--chrome-flags=--headless --no-sandbox',
+];
+const report = JSON.parse(
+  execFileSync('npx', ['--yes', `lighthouse@${VERSION}`, url, ...options], {
+    env: { ...process.env, CHROME_PATH },
+    maxBuffer: 64e6,
+  }),
+);
+for (const { title, score } of Object.values(report.categories))
+  console.log(`${title.padEnd(16)} ${Math.round(100 * score)}`);
 for (const { id, title, score, scoreDisplayMode } of Object.values(report.audits)) {
   if (scoreDisplayMode === 'binary' && score === 0) console.log(`failed: ${id}: ${title}`);
 }

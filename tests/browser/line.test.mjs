@@ -11,7 +11,11 @@ const TRIES = 8;
 
 // Two shoppers in the lobby of a sale that opens in a moment, once the draw is over.
 async function drawn() {
-  const sale = await openSale({ opensIn: 6, limit_per_shopper: 1, waiting_room: { rate_per_minute: 6, turn_seconds: 600 } });
+  const sale = await openSale({
+    opensIn: 6,
+    limit_per_shopper: 1,
+    waiting_room: { rate_per_minute: 6, turn_seconds: 600 },
+  });
   const pages = [await visitor(), await visitor()];
   for (const page of pages) {
     await visit(page, sale);
@@ -40,7 +44,10 @@ test('two shoppers pass through lobby, draw and turns in the order of their plac
       continue;
     }
     const [first, second] = (await states())[0] === 'turn' ? pages : [...pages].reverse();
-    assert.deepEqual([await first.getAttribute('main', 'data-state'), await second.getAttribute('main', 'data-state')], ['turn', 'waiting']);
+    assert.deepEqual(
+      [await first.getAttribute('main', 'data-state'), await second.getAttribute('main', 'data-state')],
+      ['turn', 'waiting'],
+    );
     assert.ok(await reserveButton(second).isDisabled());
     await Promise.all([picture(first, 'turn'), picture(second, 'waiting')]);
     await reserveButton(first).click();

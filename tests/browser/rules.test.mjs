@@ -9,7 +9,11 @@ import { webcrypto } from 'node:crypto';
 import { crowd } from './crowd.mjs';
 
 const code = readFileSync(new URL('../../functions/page/assets/queue.js', import.meta.url), 'utf8');
-const rulesOf = (sale) => runInNewContext(`const sale = ${JSON.stringify(sale)}; ${code}; ({ drawnPlace, isSeedOf, servingAfter })`, { crypto: webcrypto, TextEncoder });
+const rulesOf = (sale) =>
+  runInNewContext(`const sale = ${JSON.stringify(sale)}; ${code}; ({ drawnPlace, isSeedOf, servingAfter })`, {
+    crypto: webcrypto,
+    TextEncoder,
+  });
 
 test('the page draws the places that the shop draws', async () => {
   const draws = JSON.parse(readFileSync(new URL('draw.json', import.meta.url), 'utf8'));
@@ -18,7 +22,12 @@ test('the page draws the places that the shop draws', async () => {
     const rules = rulesOf(sale);
     assert.equal(await rules.drawnPlace(seed, lot, lobby), place);
     assert.ok(await rules.isSeedOf(seed, seed_hash));
-    assert.ok(!await rules.isSeedOf(seed, seed_hash.replace(/./, (digit) => (digit === '0' ? '1' : '0'))));
+    assert.ok(
+      !(await rules.isSeedOf(
+        seed,
+        seed_hash.replace(/./, (digit) => (digit === '0' ? '1' : '0')),
+      )),
+    );
   }
 });
 
@@ -32,7 +41,7 @@ test('the serving number moves by its rate, up to its limit, and never back', ()
   assert.equal(servingAfter({ ...room, rate_per_minute: 0 }, 60_000), 10.5);
 });
 
-test('the shop\'s clock is a moment early at most, never goes back, and an answer that took long changes nothing of that', () => {
+test("the shop's clock is a moment early at most, never goes back, and an answer that took long changes nothing of that", () => {
   const source = readFileSync(new URL('../../functions/page/assets/clock.js', import.meta.url), 'utf8');
   const performance = { now: () => 10_000 };
   const { noteServerTime, serverNow } = runInNewContext(`${source}; ({ noteServerTime, serverNow })`, { performance });

@@ -1,7 +1,7 @@
 // What the tests in the browser share: the shop under test, its merchant, a browser and a sale of one's own.
 //
 // `SHOP_URL` and `SHOP_ADMIN_TOKEN` name a running system; `SCREENSHOTS`, if it is set, is the folder where every
-// state is kept as a picture. `cargo spillway test` sets them (tests/browser.rs).
+// state is kept as a picture; `CHROMIUM` is where the browser is. `cargo spillway test` sets them (tests/browser.rs).
 
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
@@ -44,14 +44,20 @@ export async function visitor(options = {}) {
   const page = await context.newPage();
   page.faults = [];
   page.on('pageerror', (error) => page.faults.push(String(error)));
-  page.on('console', (message) => { if (/Content Security Policy|TypeError/.test(message.text())) page.faults.push(message.text()); });
+  page.on('console', (message) => {
+    if (/Content Security Policy|TypeError/.test(message.text())) page.faults.push(message.text());
+  });
   return page;
 }
 
 const inSeconds = (seconds) => new Date(Date.now() + 1000 * seconds).toISOString();
 
 export async function admin(method, path, body) {
-  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'idempotency-key': randomBytes(8).toString('hex') };
+  const headers = {
+    authorization: `Bearer ${token}`,
+    'content-type': 'application/json',
+    'idempotency-key': randomBytes(8).toString('hex'),
+  };
   const response = await fetch(`${url}/admin${path}`, { method, headers, body: body && JSON.stringify(body) });
   if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
   return response.json();
@@ -78,11 +84,14 @@ export async function openSale({ opensIn = -1, ...terms } = {}) {
 
 // `available/held/sold` of a sale's first SKU.
 export async function figures(sale) {
-  const { skus: [sku] } = await admin('GET', `/sales/${sale}/report`);
+  const {
+    skus: [sku],
+  } = await admin('GET', `/sales/${sale}/report`);
   return `${sku.available}/${sku.held}/${sku.sold}`;
 }
 
-export const inState = (page, state, timeout = SOON) => page.waitForSelector(`main[data-state="${state}"]`, { timeout });
+export const inState = (page, state, timeout = SOON) =>
+  page.waitForSelector(`main[data-state="${state}"]`, { timeout });
 
 // The page of a sale, once the shop has told it where the sale stands.
 export async function visit(page, sale, language = 'en') {

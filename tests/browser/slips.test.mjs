@@ -97,7 +97,11 @@ test('where the browser keeps nothing the shop finds the hold by the limit', asy
   const sale = await openSale({ limit_per_shopper: 1 });
   const page = await visitor();
   await page.addInitScript(() => {
-    Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('forbidden', 'SecurityError'); } });
+    Object.defineProperty(window, 'localStorage', {
+      get() {
+        throw new DOMException('forbidden', 'SecurityError');
+      },
+    });
   });
   await visit(page, sale);
   await reserveButton(page).click();
@@ -112,11 +116,16 @@ test('where the browser keeps nothing the shop finds the hold by the limit', asy
   assert.equal(await figures(sale), '4/0/1');
 });
 
-test('a storage with somebody else\'s values in it changes nothing', async () => {
+test("a storage with somebody else's values in it changes nothing", async () => {
   const sale = await openSale();
   const page = await visitor();
   for (const value of ['not json', '[]', '5', '{"hold":{"id":5}}', '{"order":true}']) {
-    await page.addInitScript(([place, content]) => { localStorage.setItem(place, content); }, [`hold:${sale}`, value]);
+    await page.addInitScript(
+      ([place, content]) => {
+        localStorage.setItem(place, content);
+      },
+      [`hold:${sale}`, value],
+    );
     await visit(page, sale);
     await inState(page, 'ready');
   }

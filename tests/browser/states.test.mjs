@@ -16,21 +16,36 @@ async function answerStatus(page, change) {
     const response = await route.fetch();
     const status = await response.json();
     const changed = typeof change === 'function' ? change(status) : { ...status, ...change };
-    await route.fulfill({ status: changed.status ?? 200, contentType: 'application/json', body: typeof changed === 'string' ? changed : JSON.stringify(changed) });
+    await route.fulfill({
+      status: changed.status ?? 200,
+      contentType: 'application/json',
+      body: typeof changed === 'string' ? changed : JSON.stringify(changed),
+    });
   });
 }
 
 const SKU = { sku: 'numbered', available: 5, sold_out: false, may_return: false };
 const ROOM = {
-  state: 'lobby', lobby_opens_at: null, door_closed: false, lobby: 1204, seed_hash: '0'.repeat(64), seed: null,
-  last_place: 0, serving: 0, serving_limit: 5, rate_per_minute: 0, turn_seconds: 120,
+  state: 'lobby',
+  lobby_opens_at: null,
+  door_closed: false,
+  lobby: 1204,
+  seed_hash: '0'.repeat(64),
+  seed: null,
+  last_place: 0,
+  serving: 0,
+  serving_limit: 5,
+  rate_per_minute: 0,
+  turn_seconds: 120,
 };
 
 const STATES = {
   announced: { state: 'announced', opens_at: null },
   countdown: () => ({ state: 'announced', opens_at: instant(93_784) }),
   lobby: () => ({ state: 'announced', opens_at: instant(90), waiting_room: ROOM }),
-  line: { waiting_room: { ...ROOM, state: 'serving', last_place: 3000, serving: 40, serving_limit: 60, rate_per_minute: 60 } },
+  line: {
+    waiting_room: { ...ROOM, state: 'serving', last_place: 3000, serving: 40, serving_limit: 60, rate_per_minute: 60 },
+  },
   ready: {},
   may_return: { skus: [{ ...SKU, available: 0, sold_out: true, may_return: true }] },
   sold_out: { skus: [{ ...SKU, available: 0, sold_out: true }] },
@@ -41,7 +56,9 @@ const STATES = {
 
 async function faultsOf(page) {
   await page.evaluate(axe.source);
-  const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
+  const { violations } = await page.evaluate(() =>
+    window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }),
+  );
   return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`);
 }
 
@@ -50,7 +67,10 @@ for (const [state, change] of Object.entries(STATES)) {
     const sale = await openSale();
     for (const colorScheme of ['light', 'dark']) {
       const page = await visitor({ colorScheme });
-      await answerStatus(page, (status) => ({ ...(state === 'recovering' ? {} : status), ...(typeof change === 'function' ? change() : change) }));
+      await answerStatus(page, (status) => ({
+        ...(state === 'recovering' ? {} : status),
+        ...(typeof change === 'function' ? change() : change),
+      }));
       await visit(page, sale);
       await inState(page, state);
       assert.deepEqual(await faultsOf(page), []);
@@ -94,7 +114,10 @@ for (const [name, answer] of Object.entries({
     await visit(page, sale);
     await inState(page, 'ready');
     let answers = 0;
-    await answerStatus(page, (status) => { answers += 1; return answer(status); });
+    await answerStatus(page, (status) => {
+      answers += 1;
+      return answer(status);
+    });
     const until = Date.now() + SOON;
     while (answers < 2 && Date.now() < until) await page.waitForTimeout(100);
     assert.ok(answers >= 2);
@@ -105,30 +128,44 @@ for (const [name, answer] of Object.entries({
 
 test('what a merchant writes is text, whatever it is, and fits the screen', async () => {
   const title = `<img src=x onerror=alert(1)> 🎉 שלום مرحبا ${'w'.repeat(150)}`;
-  const sale = await openSale({ title, description: '<script>alert(1)</script> '.repeat(120), skus: [{ sku: 'numbered', title, price_minor: 1, stock: 5 }] });
+  const sale = await openSale({
+    title,
+    description: '<script>alert(1)</script> '.repeat(120),
+    skus: [{ sku: 'numbered', title, price_minor: 1, stock: 5 }],
+  });
   const page = await visitor({ viewport: { width: 320, height: 640 } });
   let dialogs = 0;
-  page.on('dialog', (dialog) => { dialogs += 1; dialog.dismiss(); });
+  page.on('dialog', (dialog) => {
+    dialogs += 1;
+    dialog.dismiss();
+  });
   await visit(page, sale);
   await inState(page, 'ready');
   assert.equal(await page.textContent('h1'), title);
   assert.equal(dialogs, 0);
-  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 0);
+  assert.equal(
+    await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth),
+    0,
+  );
   await picture(page, 'merchant-text');
   assert.deepEqual(page.faults, []);
 });
 
 test('a picture is shown where it comes, and one that is missing leaves no hole', async () => {
-  const picture = '<svg xmlns="http://www.w3.org/2000/svg" width="16" height="9"><rect width="16" height="9" fill="teal"/></svg>';
+  const picture =
+    '<svg xmlns="http://www.w3.org/2000/svg" width="16" height="9"><rect width="16" height="9" fill="teal"/></svg>';
   for (const address of ['/pictures/record.svg', 'https://pictures.example/record.svg']) {
     for (const status of [200, 404]) {
       const page = await visitor();
-      await page.route('**/record.svg', (route) => route.fulfill({ status, contentType: 'image/svg+xml', body: status === 200 ? picture : '' }));
+      await page.route('**/record.svg', (route) =>
+        route.fulfill({ status, contentType: 'image/svg+xml', body: status === 200 ? picture : '' }),
+      );
       await visit(page, await openSale({ picture: address }));
       await inState(page, 'ready');
       await page.waitForFunction(() => document.querySelector('.picture').complete);
       assert.equal(await page.isVisible('.picture'), status === 200, `${address} ${status}`);
-      if (status === 200) assert.equal(await page.evaluate(() => document.querySelector('.picture').naturalWidth > 0), true);
+      if (status === 200)
+        assert.equal(await page.evaluate(() => document.querySelector('.picture').naturalWidth > 0), true);
       assert.deepEqual(await faultsOf(page), []);
       assert.deepEqual(page.faults, []);
       await leave(page);

@@ -8,8 +8,11 @@ function isSound(value) {
   const isText = (text) => typeof text === 'string';
   if (!value || typeof value !== 'object') return false;
   const { hold, order } = value;
-  return (!hold || (isText(hold.id) && isText(hold.sku) && Number.isFinite(Date.parse(hold.expires_at)) && isText(hold.currency)))
-    && (!order || (isText(order.id) && isText(order.sku) && isText(order.currency)));
+  return (
+    (!hold ||
+      (isText(hold.id) && isText(hold.sku) && Number.isFinite(Date.parse(hold.expires_at)) && isText(hold.currency))) &&
+    (!order || (isText(order.id) && isText(order.sku) && isText(order.currency)))
+  );
 }
 
 function keeper(name) {
@@ -27,11 +30,19 @@ function keeper(name) {
     },
     write(value) {
       own = value;
-      try { localStorage.setItem(place, JSON.stringify(value)); } catch { /* It lives as long as the page. */ }
+      try {
+        localStorage.setItem(place, JSON.stringify(value));
+      } catch {
+        /* It lives as long as the page. */
+      }
     },
     forget() {
       own = null;
-      try { localStorage.removeItem(place); } catch { /* There is nothing. */ }
+      try {
+        localStorage.removeItem(place);
+      } catch {
+        /* There is nothing. */
+      }
     },
     isPlace: (key) => key === place,
   };

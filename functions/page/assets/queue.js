@@ -60,7 +60,8 @@ function noteTurnIsOver() {
   if (line.ticket) line.ticket = { ...line.ticket, turn: { state: 'passed' } };
 }
 
-const isMyTurn = (status) => line.ticket !== null && line.place !== null && !isTurnOver() && line.place <= servingNow(status);
+const isMyTurn = (status) =>
+  line.ticket !== null && line.place !== null && !isTurnOver() && line.place <= servingNow(status);
 
 // How many come before this place.
 const placesAhead = (status) => Math.max(0, Math.ceil(line.place - servingNow(status)) - 1);

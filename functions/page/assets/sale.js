@@ -25,7 +25,9 @@ async function poll() {
   await findPlace(model.status);
   if (model.kept?.isConfirming && !isBusy) act(() => confirm());
   render();
-  const pauseMs = isGood ? model.status.poll_after_ms : told.answer.retry_after_seconds * 1000 || STATUS_PAUSE_MS * failures;
+  const pauseMs = isGood
+    ? model.status.poll_after_ms
+    : told.answer.retry_after_seconds * 1000 || STATUS_PAUSE_MS * failures;
   pollTimer = setTimeout(poll, jittered(Math.min(pauseMs, STATUS_PAUSE_MS_MAX)));
 }
 
@@ -42,13 +44,29 @@ function keep(kept) {
   else keptHold.forget();
 }
 
-const isOver = ({ status, answer }) => [404, 410].includes(status) || ['order-cancelled', 'unit-lost'].includes(slugOf(answer));
+const isOver = ({ status, answer }) =>
+  [404, 410].includes(status) || ['order-cancelled', 'unit-lost'].includes(slugOf(answer));
 
-const ordered = (kept, order) => ({ ...kept, isConfirming: false, order: { id: order.order_id ?? order.id, sku: order.sku, quantity: order.quantity, total_minor: order.total_minor, currency: order.currency } });
+const ordered = (kept, order) => ({
+  ...kept,
+  isConfirming: false,
+  order: {
+    id: order.order_id ?? order.id,
+    sku: order.sku,
+    quantity: order.quantity,
+    total_minor: order.total_minor,
+    currency: order.currency,
+  },
+});
 
 function keepHold(kept, hold) {
   if (hold.state === 'ordered') keep(ordered({ ...kept, hold }, hold));
-  else if (['held', 'confirming'].includes(hold.state)) keep({ ...kept, hold: { ...hold, receipt: hold.receipt ?? kept.hold?.receipt }, isConfirming: kept.isConfirming || hold.state === 'confirming' });
+  else if (['held', 'confirming'].includes(hold.state))
+    keep({
+      ...kept,
+      hold: { ...hold, receipt: hold.receipt ?? kept.hold?.receipt },
+      isConfirming: kept.isConfirming || hold.state === 'confirming',
+    });
   else keep(null);
 }
 
@@ -69,7 +87,10 @@ async function reserve(sku, quantity) {
 
 async function send(wish) {
   const { sku, quantity, key } = wish;
-  const told = await insist('POST', `${base}/reservations`, { headers: { 'Idempotency-Key': `"${key}"` }, body: { sku, quantity } });
+  const told = await insist('POST', `${base}/reservations`, {
+    headers: { 'Idempotency-Key': `"${key}"` },
+    body: { sku, quantity },
+  });
   if (told.ok) keepHold(wish, told.answer);
   else await settle(told, wish);
 }
@@ -134,11 +155,13 @@ function asksToRelease() {
   const dialog = element('release-dialog');
   dialog.returnValue = 'no';
   dialog.showModal();
-  return new Promise((resolve) => { dialog.addEventListener('close', () => resolve(dialog.returnValue === 'yes'), { once: true }); });
+  return new Promise((resolve) => {
+    dialog.addEventListener('close', () => resolve(dialog.returnValue === 'yes'), { once: true });
+  });
 }
 
 async function release() {
-  if (!await asksToRelease()) return;
+  if (!(await asksToRelease())) return;
   const told = await insist('DELETE', `${base}/reservations/${model.kept.hold.id}`);
   if (told.ok || isOver(told)) {
     keep(null);
@@ -183,7 +206,9 @@ function wake() {
 
 // A picture that does not come leaves no hole.
 const picture = document.querySelector('.picture');
-const hidePicture = () => { picture.hidden = true; };
+const hidePicture = () => {
+  picture.hidden = true;
+};
 if (picture?.complete && picture.naturalWidth === 0) hidePicture();
 picture?.addEventListener('error', hidePicture);
 for (const price of document.querySelectorAll('.price')) price.textContent = tellPrice(Number(price.value), currency);
@@ -191,21 +216,29 @@ for (const card of document.querySelectorAll('[data-sku]')) {
   const quantity = () => Number(card.querySelector('select')?.value ?? 1);
   card.querySelector('.reserve').addEventListener('click', () => act(() => reserve(card.dataset.sku, quantity())));
 }
-element('join').addEventListener('click', () => act(async () => {
-  const told = await takeTicket(model.status);
-  if (!told.ok) model.message = tellProblem(told.answer);
-}));
+element('join').addEventListener('click', () =>
+  act(async () => {
+    const told = await takeTicket(model.status);
+    if (!told.ok) model.message = tellProblem(told.answer);
+  }),
+);
 element('confirm').addEventListener('click', () => act(confirm));
 element('release').addEventListener('click', () => act(release));
 element('print').addEventListener('click', () => window.print());
-element('go-on').addEventListener('click', () => { keep(null); render(); main.focus(); });
+element('go-on').addEventListener('click', () => {
+  keep(null);
+  render();
+  main.focus();
+});
 addEventListener('storage', ({ key }) => {
   if (!keptHold.isPlace(key)) return;
   model.kept = keptHold.read();
   render();
 });
 addEventListener('online', wake);
-addEventListener('pageshow', ({ persisted }) => { if (persisted) wake(); });
+addEventListener('pageshow', ({ persisted }) => {
+  if (persisted) wake();
+});
 document.addEventListener('visibilitychange', wake);
 setInterval(tick, TICK_MS);
 

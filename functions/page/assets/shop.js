@@ -5,14 +5,26 @@ const base = `/sales/${sale}`;
 const CALL_TIMEOUT_MS = 10_000;
 const ATTEMPTS = 5;
 
-const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
+const pause = (ms) =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
 const jittered = (ms) => ms * (1 + Math.random() / 2);
-const slugOf = (answer) => String(answer?.type ?? '').split('/').pop();
+const slugOf = (answer) =>
+  String(answer?.type ?? '')
+    .split('/')
+    .pop();
 
 // { ok, status, answer }; without any answer the status is 0.
 async function call(method, path, { headers = {}, body, cache } = {}) {
   if (body !== undefined) headers = { ...headers, 'Content-Type': 'application/json' };
-  const options = { method, headers, body: body === undefined ? undefined : JSON.stringify(body), cache, credentials: 'same-origin' };
+  const options = {
+    method,
+    headers,
+    body: body === undefined ? undefined : JSON.stringify(body),
+    cache,
+    credentials: 'same-origin',
+  };
   const sentAt = performance.now();
   try {
     const response = await fetch(path, { ...options, signal: AbortSignal.timeout(CALL_TIMEOUT_MS) });
@@ -24,7 +36,8 @@ async function call(method, path, { headers = {}, body, cache } = {}) {
   }
 }
 
-const isForTheMoment = ({ status, answer }) => [0, 429, 502, 503, 504].includes(status) || slugOf(answer) === 'confirm-in-progress';
+const isForTheMoment = ({ status, answer }) =>
+  [0, 429, 502, 503, 504].includes(status) || slugOf(answer) === 'confirm-in-progress';
 
 let hasSession = false;
 
@@ -58,8 +71,17 @@ const isCount = (number) => Number.isFinite(number) && number >= 0;
 // Whether this is a status of this sale, whole and sound; nothing else is believed.
 function isStatus(answer) {
   const room = answer.waiting_room;
-  return answer.sale === sale && SALE_STATES.includes(answer.state) && isInstant(answer.server_time)
-    && (answer.opens_at == null || isInstant(answer.opens_at)) && isCount(answer.poll_after_ms)
-    && Array.isArray(answer.skus) && answer.skus.every((sku) => typeof sku?.sku === 'string' && isCount(sku.available))
-    && (room == null || ['lobby', 'serving', 'serving_limit', 'rate_per_minute', 'last_place', 'turn_seconds'].every((name) => isCount(room[name])));
+  return (
+    answer.sale === sale &&
+    SALE_STATES.includes(answer.state) &&
+    isInstant(answer.server_time) &&
+    (answer.opens_at == null || isInstant(answer.opens_at)) &&
+    isCount(answer.poll_after_ms) &&
+    Array.isArray(answer.skus) &&
+    answer.skus.every((sku) => typeof sku?.sku === 'string' && isCount(sku.available)) &&
+    (room == null ||
+      ['lobby', 'serving', 'serving_limit', 'rate_per_minute', 'last_place', 'turn_seconds'].every((name) =>
+        isCount(room[name]),
+      ))
+  );
 }

@@ -24,7 +24,11 @@ const tellTime = (ms) => new Intl.DateTimeFormat(language, { timeStyle: 'medium'
 // `1:05`, `2:03:04`, and days before that; the same in every language.
 function tellLength(seconds) {
   const two = (number) => String(number).padStart(2, '0');
-  const [days, hours, minutes] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60];
+  const [days, hours, minutes] = [
+    Math.floor(seconds / 86400),
+    Math.floor(seconds / 3600) % 24,
+    Math.floor(seconds / 60) % 60,
+  ];
   const clock = hours || days ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
   if (!days) return clock;
   const format = new Intl.NumberFormat(language, { style: 'unit', unit: 'day', unitDisplay: 'long' });
@@ -33,6 +37,8 @@ function tellLength(seconds) {
 
 // A problem in the page's language; what it has no words for, in those of the shop.
 function tellProblem({ type, title, detail }) {
-  const slug = String(type ?? '').split('/').pop();
+  const slug = String(type ?? '')
+    .split('/')
+    .pop();
   return texts.problem[slug] ?? ([title, detail].filter(Boolean).join(' ') || texts.problem.unknown);
 }

@@ -35,7 +35,16 @@ function render() {
 function renderConnection() {
   const at = model.status && Date.parse(model.status.server_time);
   const isLate = at && serverNow() - at > 10_000;
-  show(element('connection'), !model.isLost ? '' : isLate ? tell('connection.late', { time: tellTime(at) }) : !model.status ? tell('connection.none') : '');
+  show(
+    element('connection'),
+    !model.isLost
+      ? ''
+      : isLate
+        ? tell('connection.late', { time: tellTime(at) })
+        : !model.status
+          ? tell('connection.none')
+          : '',
+  );
 }
 
 function renderState(state) {
@@ -44,7 +53,10 @@ function renderState(state) {
   show(element('state-title'), tell(`state.${state}`));
   const seconds = ['countdown', 'lobby'].includes(state) ? secondsToOpening() : null;
   show(element('countdown'), seconds === null ? '' : tellLength(seconds));
-  const values = { date: opensAt() && tellInstant(opensAt()), time: model.status?.waiting_room && tellLength(Math.round(model.status.waiting_room.turn_seconds)) };
+  const values = {
+    date: opensAt() && tellInstant(opensAt()),
+    time: model.status?.waiting_room && tellLength(Math.round(model.status.waiting_room.turn_seconds)),
+  };
   const text = state === 'lobby' && seconds !== null ? 'countdown' : state;
   show(element('state-text'), text in texts.text ? tell(`text.${text}`, values) : '');
   if (element('calendar')) element('calendar').hidden = !BEFORE.includes(state);
@@ -59,8 +71,14 @@ function renderLine(state) {
   const ahead = line.place === null || isTurnOver() ? null : placesAhead(status);
   show(element('line-text'), lineText(room, ahead));
   const left = status.skus.reduce((sum, sku) => sum + sku.available, 0);
-  show(element('line-odds'), state !== 'waiting' ? '' : ahead < left ? tell('line.odds_good') : tell('line.odds_bad', { count: left }));
-  show(element('draw-text'), !line.draw ? '' : line.draw.isAnnounced ? tell('line.draw_good', { lot: line.ticket.lot }) : tell('line.draw_bad'));
+  show(
+    element('line-odds'),
+    state !== 'waiting' ? '' : ahead < left ? tell('line.odds_good') : tell('line.odds_bad', { count: left }),
+  );
+  show(
+    element('draw-text'),
+    !line.draw ? '' : line.draw.isAnnounced ? tell('line.draw_good', { lot: line.ticket.lot }) : tell('line.draw_bad'),
+  );
   const progress = element('line-progress');
   progress.hidden = state !== 'waiting';
   Object.assign(progress, { max: line.place ?? 1, value: (line.place ?? 1) - (ahead ?? 0) });
@@ -70,15 +88,21 @@ function renderLine(state) {
 
 function lineText(room, ahead) {
   if (!line.ticket && room.door_closed) return tell('line.closed');
-  if (!line.ticket && room.state === 'not_open') return room.lobby_opens_at ? tell('line.not_open', { date: tellInstant(Date.parse(room.lobby_opens_at)) }) : '';
+  if (!line.ticket && room.state === 'not_open')
+    return room.lobby_opens_at ? tell('line.not_open', { date: tellInstant(Date.parse(room.lobby_opens_at)) }) : '';
   const lobby = Math.max(room.lobby, line.ticket ? 1 : 0);
   if (!line.ticket && room.state === 'lobby') return tell('line.lobby', { count: lobby });
-  if (!line.ticket) return tell('line.outside', { count: Math.max(0, room.last_place - Math.floor(servingNow(model.status))) });
+  if (!line.ticket)
+    return tell('line.outside', { count: Math.max(0, room.last_place - Math.floor(servingNow(model.status))) });
   if (isTurnOver()) return '';
   if (ahead === null) return tell('line.lobby_in', { count: lobby });
   if (isMyTurn(model.status)) return '';
-  const place = ahead === 0 ? tell('line.next', { place: line.place }) : tell('line.place', { place: line.place, count: ahead });
-  const wait = room.rate_per_minute > 0 ? tell('line.wait', { count: Math.max(1, Math.ceil(ahead / room.rate_per_minute)) }) : tell('line.still');
+  const place =
+    ahead === 0 ? tell('line.next', { place: line.place }) : tell('line.place', { place: line.place, count: ahead });
+  const wait =
+    room.rate_per_minute > 0
+      ? tell('line.wait', { count: Math.max(1, Math.ceil(ahead / room.rate_per_minute)) })
+      : tell('line.still');
   return `${place} ${wait}`;
 }
 
@@ -86,7 +110,12 @@ function renderChoice(state) {
   element('choice').hidden = OWN.includes(state);
   for (const card of document.querySelectorAll('[data-sku]')) {
     const sku = model.status?.skus.find((each) => each.sku === card.dataset.sku);
-    const text = !sku || BEFORE.includes(state) ? '' : sku.available > 0 ? tell('available.some', { count: sku.available }) : tell(sku.may_return ? 'available.may_return' : 'available.none');
+    const text =
+      !sku || BEFORE.includes(state)
+        ? ''
+        : sku.available > 0
+          ? tell('available.some', { count: sku.available })
+          : tell(sku.may_return ? 'available.may_return' : 'available.none');
     show(card.querySelector('.available'), text);
     card.querySelector('.reserve').disabled = isBusy || !CHOOSING.includes(state) || !(sku?.available > 0);
   }
@@ -94,7 +123,12 @@ function renderChoice(state) {
 
 const titleOf = (sku) => document.querySelector(`[data-sku="${CSS.escape(sku)}"] h3`)?.textContent ?? sku;
 
-const tellUnits = (units) => tell('hold.what', { quantity: units.quantity, title: titleOf(units.sku), price: tellPrice(units.total_minor, units.currency) });
+const tellUnits = (units) =>
+  tell('hold.what', {
+    quantity: units.quantity,
+    title: titleOf(units.sku),
+    price: tellPrice(units.total_minor, units.currency),
+  });
 
 function renderHold(state) {
   element('hold').hidden = !['holding', 'confirming'].includes(state);
@@ -103,7 +137,12 @@ function renderHold(state) {
   show(element('hold-text'), tellUnits(model.kept.hold));
   element('hold-clock').parentElement.hidden = state === 'confirming';
   show(element('hold-clock'), seconds === null ? '' : tellLength(seconds));
-  show(element('hold-warning'), state === 'holding' && seconds !== null && seconds <= WARNING_SECONDS ? tell('hold.warning', { count: seconds }) : '');
+  show(
+    element('hold-warning'),
+    state === 'holding' && seconds !== null && seconds <= WARNING_SECONDS
+      ? tell('hold.warning', { count: seconds })
+      : '',
+  );
   element('confirm').disabled = isBusy || state === 'confirming';
   element('release').disabled = isBusy || state === 'confirming';
 }
@@ -117,11 +156,20 @@ function renderOrder(state) {
 
 // The tab shows the state while another one is looked at.
 function renderTab(state) {
-  const seconds = ['countdown', 'lobby'].includes(state) ? secondsToOpening() : state === 'holding' ? secondsOfHold() : null;
+  const seconds = ['countdown', 'lobby'].includes(state)
+    ? secondsToOpening()
+    : state === 'holding'
+      ? secondsOfHold()
+      : null;
   const sign = seconds !== null ? tellLength(seconds) : state === 'waiting' ? `#${line.place}` : tell(`title.${state}`);
   const title = sign ? `${sign} · ${plainTitle}` : plainTitle;
   if (document.title !== title) document.title = title;
-  const href = state === 'ordered' ? icon.dataset.done : ['turn', 'ready', 'holding'].includes(state) ? icon.dataset.now : plainIcon;
+  const href =
+    state === 'ordered'
+      ? icon.dataset.done
+      : ['turn', 'ready', 'holding'].includes(state)
+        ? icon.dataset.now
+        : plainIcon;
   if (icon.getAttribute('href') !== href) icon.setAttribute('href', href);
 }
 
@@ -140,7 +188,14 @@ const milestoneOf = (steps, value) => steps.find((step) => value <= step);
 function speakMilestones(state) {
   if (['countdown', 'lobby'].includes(state) && secondsToOpening() !== null) {
     const step = milestoneOf([10, 30, 60, 300, 600, 1800], secondsToOpening());
-    if (step) speak('opening', step, step < 60 ? tell('spoken.seconds', { count: secondsToOpening() }) : tell('spoken.minutes', { count: Math.ceil(secondsToOpening() / 60) }));
+    if (step)
+      speak(
+        'opening',
+        step,
+        step < 60
+          ? tell('spoken.seconds', { count: secondsToOpening() })
+          : tell('spoken.minutes', { count: Math.ceil(secondsToOpening() / 60) }),
+      );
   } else if (state === 'waiting') {
     const step = milestoneOf([1, 2, 5, 10, 20, 50, 100, 500], placesAhead(model.status));
     if (step) speak('ahead', step, tell('spoken.ahead', { count: placesAhead(model.status) }));

@@ -79,6 +79,7 @@ pub use keys_command::KeysArguments;
 pub use merchant::Merchant;
 pub use parts::{PartName, Parts};
 pub use process::{signal, signal_all_of};
+pub use programs::browser;
 pub use publish::PublishArguments;
 pub use queue_command::QueueArguments;
 pub use running::{OPERATOR, Part, Running, RunningArguments};

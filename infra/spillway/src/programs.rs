@@ -1,5 +1,6 @@
 //! Programs of the system that a stack needs: found, or installed where that may be done.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
@@ -25,11 +26,22 @@ const NEEDED: [Needed; 5] = [
 const NEEDED_BY_TESTS: &[Needed] = &[
     Needed { program: "node", version_argument: "--version", apt: "nodejs", brew: "node" },
     Needed { program: "npm", version_argument: "--version", apt: "npm", brew: "node" },
-    #[cfg(target_os = "linux")]
-    Needed { program: "chromium", version_argument: "--version", apt: "chromium", brew: "" },
     // It reads the units of `infra/systemd`, where there is a systemd.
     #[cfg(target_os = "linux")]
     Needed { program: "systemd-analyze", version_argument: "--version", apt: "systemd", brew: "" },
+];
+
+/// The browser of those who have none of [`BROWSERS`].
+const BROWSER: Needed =
+    Needed { program: "chromium", version_argument: "--version", apt: "chromium", brew: "chromium" };
+
+/// What browsers of this family are called, or where macOS keeps one.
+const BROWSERS: [&str; 5] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
 
 /// Scripts begin with `#!lua` flags, which the server knows from this version on.
@@ -48,7 +60,18 @@ pub(crate) fn ensure() -> Result<()> {
 /// The same for what the tests need beyond that.
 pub(crate) fn ensure_for_tests() -> Result<()> {
     ensure_each(NEEDED_BY_TESTS)?;
+    if browser().is_none() {
+        install(&[&BROWSER])?;
+    }
     ensure()
+}
+
+/// Where the browser is in which the tests open the page.
+#[must_use]
+pub fn browser() -> Option<PathBuf> {
+    let name = BROWSERS.iter().find(|name| runs(name, "--version"))?;
+    let found = Command::new("sh").args(["-c", "command -v \"$0\"", name]).output().ok()?;
+    Some(PathBuf::from(String::from_utf8(found.stdout).ok()?.trim()))
 }
 
 fn ensure_each(needed: &[Needed]) -> Result<()> {
