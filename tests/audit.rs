@@ -116,8 +116,15 @@ async fn in_a_crowd_that_buys_nothing_is_told_that_is_only_under_way() {
                 let mut orders = 0;
                 while !is_over.load(Ordering::Relaxed) {
                     let shopper = shop.shopper(&format!("{buyer}/{orders}"));
-                    let id = shop.hold(&shopper, "wish").await;
-                    assert_eq!(shop.confirm(&shopper, &id).await.told(), "201 confirmed");
+                    // On a busy machine an answer may come too late for the shop, which repeats what it asked for.
+                    let held = shop.reserve(&shopper, "wish", 1).await;
+                    assert!(["201 held", "200 held"].contains(&held.told().as_str()), "{}", held.text);
+                    let order = shop.confirm(&shopper, held.field("id")).await;
+                    assert!(
+                        ["201 confirmed", "200 confirmed"].contains(&order.told().as_str()),
+                        "{}",
+                        order.text
+                    );
                     orders += 1;
                 }
                 orders

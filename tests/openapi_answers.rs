@@ -69,7 +69,9 @@ pub(crate) fn operation(method: &str, path: &str) -> Option<&'static Operation> 
     };
     let variables = |operation: &&Operation| operation.path.split('/').filter(is_variable).count();
     let path = OPERATIONS.iter().filter(fits).min_by_key(variables)?.path;
-    OPERATIONS.iter().find(|operation| operation.path == path && operation.method.eq_ignore_ascii_case(method))
+    OPERATIONS
+        .iter()
+        .find(|operation| operation.path == path && operation.method.eq_ignore_ascii_case(method))
 }
 
 /// Fails where the document does not describe this answer.

@@ -30,24 +30,27 @@ async function drawn() {
   return { sale, pages };
 }
 
+// What the shop says of the ticket that this browser has.
+const placeOf = (page, sale) =>
+  page.evaluate(async (path) => {
+    const told = await fetch(path, { method: 'POST' });
+    return (await told.json()).turn.place;
+  }, `/sales/${sale}/tickets`);
+
 test('two shoppers pass through lobby, draw and turns in the order of their places', async () => {
   for (let tries = 1; ; tries += 1) {
     assert.ok(tries <= TRIES, 'the lots of two shoppers fall on one place, each time');
     const { sale, pages } = await drawn();
-    const states = () => Promise.all(pages.map((page) => page.getAttribute('main', 'data-state')));
-    const until = Date.now() + 20_000;
-    while (!(await states()).includes('turn') && Date.now() < until) await pages[0].waitForTimeout(100);
+    const places = await Promise.all(pages.map((page) => placeOf(page, sale)));
     // Two lots of a small lobby may fall on the same place, which is served as one.
-    const places = await Promise.all(pages.map((page) => text(page, 'line-text')));
-    if (!places.some((place) => /Your place is 2/.test(place))) {
+    if (places[0] === places[1]) {
       for (const page of pages) await leave(page);
       continue;
     }
-    const [first, second] = (await states())[0] === 'turn' ? pages : [...pages].reverse();
-    assert.deepEqual(
-      [await first.getAttribute('main', 'data-state'), await second.getAttribute('main', 'data-state')],
-      ['turn', 'waiting'],
-    );
+    const [first, second] = places[0] < places[1] ? pages : [...pages].reverse();
+    await inState(first, 'turn', 20_000);
+    assert.equal(await second.getAttribute('main', 'data-state'), 'waiting');
+    assert.match(await text(second, 'line-text'), /Your place is 2/);
     assert.ok(await reserveButton(second).isDisabled());
     await Promise.all([picture(first, 'turn'), picture(second, 'waiting')]);
     await reserveButton(first).click();
@@ -62,4 +65,26 @@ test('two shoppers pass through lobby, draw and turns in the order of their plac
     for (const page of pages) assert.deepEqual(page.faults, []);
     return;
   }
+});
+
+test('a turn that nobody uses is told how long it lasts, is over by itself, and another ticket brings another one', async () => {
+  const sale = await openSale({ waiting_room: { rate_per_minute: 600, turn_seconds: 10 } });
+  const page = await visitor();
+  await visit(page, sale);
+  await inState(page, 'line');
+  await page.click('#join');
+  await inState(page, 'turn');
+  await page.waitForFunction(() => /at least 0:0[1-9] left/.test(document.getElementById('state-text').textContent));
+  await inState(page, 'turn_over', 40_000);
+  assert.ok(await reserveButton(page).isDisabled());
+  await picture(page, 'turn-over');
+  await page.click('#join');
+  await inState(page, 'turn');
+  await reserveButton(page).click();
+  await inState(page, 'holding');
+  await page.click('#release');
+  await page.click('#release-dialog [value=yes]');
+  // Its turn is used: the page is told so, and does not say that it goes on.
+  await inState(page, 'turn_over', 15_000);
+  assert.deepEqual(page.faults, []);
 });

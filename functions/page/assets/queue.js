@@ -1,7 +1,8 @@
 // The waiting room: takes a ticket, works out whose turn it is from the status, and the draw out of its seed.
 
-// What the page knows of its own place; the ticket itself is in a cookie that no script reads.
-const line = { ticket: null, place: null, draw: null };
+// What the page knows of its own place; the ticket itself is in a cookie that no script reads. Instants are of the
+// monotonic clock: before `turnEndsAt` the turn is not over.
+const line = { ticket: null, place: null, draw: null, turnEndsAt: null, turnAskedAt: null };
 
 const hexBytes = (hex) => Uint8Array.from(hex.match(/../g), (byte) => parseInt(byte, 16));
 const hexText = (bytes) => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, '0')).join('');
@@ -38,6 +39,7 @@ async function takeTicket(status) {
   if (told.ok) {
     const { lot, number, turn } = told.answer;
     Object.assign(line, { ticket: { lot, number, turn }, place: turn?.place ?? null, draw: null });
+    line.turnEndsAt = turn?.left_ms >= 0 ? performance.now() + turn.left_ms : null;
     keptTicket.write({ has: true });
     await findPlace(status);
   }
@@ -62,6 +64,26 @@ function noteTurnIsOver() {
 
 const isMyTurn = (status) =>
   line.ticket !== null && line.place !== null && !isTurnOver() && line.place <= servingNow(status);
+
+// Between two questions about a turn that may be over.
+const TURN_PAUSE_MS = 10_000;
+
+// How long the turn lasts is asked when it comes, and again when it may be over. It is measured in serving time, which
+// stands still at times and never runs faster than a clock.
+async function followTurn(status) {
+  const now = performance.now();
+  const isAsked = line.turnAskedAt !== null && now < line.turnAskedAt + TURN_PAUSE_MS;
+  if (isAsked || now < line.turnEndsAt) return;
+  line.turnAskedAt = now;
+  await takeTicket(status);
+}
+
+// A turn may be over from now on, whatever was known of it.
+const askForTurn = () => Object.assign(line, { turnEndsAt: null, turnAskedAt: null });
+
+// Whole seconds that the turn lasts at least; null while the shop has not told.
+const secondsOfTurn = () =>
+  line.turnEndsAt === null ? null : Math.max(0, Math.ceil((line.turnEndsAt - performance.now()) / 1000));
 
 // How many come before this place.
 const placesAhead = (status) => Math.max(0, Math.ceil(line.place - servingNow(status)) - 1);

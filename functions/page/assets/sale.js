@@ -24,6 +24,7 @@ async function poll() {
   failures = isGood ? 0 : failures + 1;
   await findPlace(model.status);
   if (model.kept?.isConfirming && !isBusy) act(() => confirm());
+  if (stateNow() === 'turn' && !isBusy) followTurn(model.status).then(render);
   render();
   const pauseMs = isGood
     ? model.status.poll_after_ms
@@ -40,8 +41,12 @@ function noteStatus(status) {
 function keep(kept) {
   model.kept = kept;
   model.isLimitReached = false;
-  if (kept) keptHold.write(kept);
-  else keptHold.forget();
+  if (kept) {
+    keptHold.write(kept);
+  } else {
+    keptHold.forget();
+    askForTurn();
+  }
 }
 
 const isOver = ({ status, answer }) =>

@@ -55,7 +55,7 @@ function renderState(state) {
   show(element('countdown'), seconds === null ? '' : tellLength(seconds));
   const values = {
     date: opensAt() && tellInstant(opensAt()),
-    time: model.status?.waiting_room && tellLength(Math.round(model.status.waiting_room.turn_seconds)),
+    time: tellLength(secondsOfTurn() ?? Math.round(model.status?.waiting_room?.turn_seconds ?? 0)),
   };
   const text = state === 'lobby' && seconds !== null ? 'countdown' : state;
   show(element('state-text'), text in texts.text ? tell(`text.${text}`, values) : '');
@@ -199,6 +199,9 @@ function speakMilestones(state) {
   } else if (state === 'waiting') {
     const step = milestoneOf([1, 2, 5, 10, 20, 50, 100, 500], placesAhead(model.status));
     if (step) speak('ahead', step, tell('spoken.ahead', { count: placesAhead(model.status) }));
+  } else if (state === 'turn' && secondsOfTurn() !== null) {
+    const step = milestoneOf([WARNING_SECONDS, 60], secondsOfTurn());
+    if (step) speak('turn', step, tell('spoken.turn', { count: secondsOfTurn() }));
   } else if (state === 'holding' && secondsOfHold() !== null) {
     const step = milestoneOf([WARNING_SECONDS, 60], secondsOfHold());
     if (step) speak(`hold ${model.kept.hold.id}`, step, tell('spoken.hold', { count: secondsOfHold() }));
