@@ -157,6 +157,27 @@ test('without a network the page says so, keeps the hold, and goes on by itself'
   await inState(page, 'ordered');
 });
 
+test('over a slow network the page opens with the sale, and a purchase takes long and is one', async () => {
+  const opening = Date.now() + 8_000;
+  const sale = await openSale({ opensIn: 8 });
+  const page = await visitor();
+  const network = await page.context().newCDPSession(page);
+  // A train in the hills: 6 kB a second, and most of a second until anything comes.
+  const slow = { offline: false, latency: 800, downloadThroughput: 6_000, uploadThroughput: 3_000 };
+  await network.send('Network.emulateNetworkConditions', slow);
+  await visit(page, sale);
+  await inState(page, 'ready', 30_000);
+  const late = Date.now() - opening;
+  assert.ok(late > -1_000, `open ${-late} ms too early`);
+  await reserveButton(page).click();
+  await inState(page, 'holding', 30_000);
+  assert.equal(await figures(sale), '4/1/0');
+  await page.click('#confirm');
+  await inState(page, 'ordered', 30_000);
+  assert.equal(await figures(sale), '4/0/1');
+  assert.deepEqual(page.faults, []);
+});
+
 test('the end of a hold is warned of, told, and leaves the way back open', async () => {
   const { sale, page } = await holding({ hold_seconds: 10 });
   await page.waitForSelector('#hold-warning:not([hidden])');
