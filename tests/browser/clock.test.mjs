@@ -26,8 +26,8 @@ async function wrongBy(hours) {
 
 for (const hours of [5, -5]) {
   test(`a browser whose clock is wrong by ${hours} hours opens with the sale, and its countdown never goes back`, async () => {
-    const opening = Date.now() + 8_000;
-    const sale = await openSale({ opensIn: 8 });
+    const opening = Date.now() + 12_000;
+    const sale = await openSale({ opensIn: 12 });
     const page = await wrongBy(hours);
     await visit(page, sale);
     await inState(page, 'countdown');
@@ -55,7 +55,7 @@ for (const hours of [5, -5]) {
     await page.evaluate(() => {
       window.wrongMs *= -1;
     });
-    await inState(page, 'ready', 20_000);
+    await inState(page, 'ready');
     const late = Date.now() - opening;
     assert.ok(late > -1_000, `open ${-late} ms too early`);
     const seen = await page.evaluate(() => window.seen);

@@ -54,7 +54,7 @@ test('a hold whose answer was lost is found by the same key', async () => {
     else await route.continue();
   });
   await reserveButton(page).click();
-  await inState(page, 'holding', 20_000);
+  await inState(page, 'holding');
   assert.equal(new Set(keys).size, 1);
   assert.equal(await figures(sale), '4/1/0');
 });
@@ -90,7 +90,7 @@ test('an order whose answer was lost is asked for until it is known, over a relo
   await picture(page, 'confirming');
   await page.unroute('**/order');
   await page.reload();
-  await inState(page, 'ordered', 20_000);
+  await inState(page, 'ordered');
   assert.equal(await figures(sale), '4/0/1');
 });
 
@@ -148,7 +148,7 @@ test('who loses the session in the middle is told so, and can begin again', asyn
 test('without a network the page says so, keeps the hold, and goes on by itself', async () => {
   const { page } = await holding();
   await page.context().setOffline(true);
-  await page.waitForSelector('#connection:not([hidden])', { timeout: 20_000 });
+  await page.waitForSelector('#connection:not([hidden])');
   assert.equal(await page.getAttribute('main', 'data-state'), 'holding');
   await picture(page, 'offline');
   await page.context().setOffline(false);
@@ -158,22 +158,22 @@ test('without a network the page says so, keeps the hold, and goes on by itself'
 });
 
 test('over a slow network the page opens with the sale, and a purchase takes long and is one', async () => {
-  const opening = Date.now() + 8_000;
-  const sale = await openSale({ opensIn: 8 });
+  const opening = Date.now() + 12_000;
+  const sale = await openSale({ opensIn: 12 });
   const page = await visitor();
   const network = await page.context().newCDPSession(page);
   // A train in the hills: 6 kB a second, and most of a second until anything comes.
   const slow = { offline: false, latency: 800, downloadThroughput: 6_000, uploadThroughput: 3_000 };
   await network.send('Network.emulateNetworkConditions', slow);
   await visit(page, sale);
-  await inState(page, 'ready', 30_000);
+  await inState(page, 'ready');
   const late = Date.now() - opening;
   assert.ok(late > -1_000, `open ${-late} ms too early`);
   await reserveButton(page).click();
-  await inState(page, 'holding', 30_000);
+  await inState(page, 'holding');
   assert.equal(await figures(sale), '4/1/0');
   await page.click('#confirm');
-  await inState(page, 'ordered', 30_000);
+  await inState(page, 'ordered');
   assert.equal(await figures(sale), '4/0/1');
   assert.deepEqual(page.faults, []);
 });
@@ -183,7 +183,7 @@ test('the end of a hold is warned of, told, and leaves the way back open', async
   await page.waitForSelector('#hold-warning:not([hidden])');
   assert.match(await text(page, 'hold-warning'), /seconds? left to order/);
   await picture(page, 'hold-warning');
-  await inState(page, 'ready', 20_000);
+  await inState(page, 'ready');
   assert.match(await text(page, 'message'), /time of your reservation is over/);
   await reserveButton(page).click();
   await inState(page, 'holding');
