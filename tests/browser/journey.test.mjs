@@ -51,6 +51,22 @@ test('a shopper on a phone buys, and finds each step again after a reload', asyn
   assert.deepEqual(page.faults, []);
 });
 
+test('a price has the digits that the shop counts in, whatever the browser thinks of the currency', async () => {
+  const sku = { sku: 'numbered', title: 'Numbered copy', price_minor: 199_900, stock: 5 };
+  for (const [currency, price] of [
+    ['HUF', /^HUF\s1,999\.00$/],
+    ['JPY', /^JP¥199,900$|^¥199,900$/],
+  ]) {
+    const page = await visitor();
+    await visit(page, await openSale({ currency, skus: [sku] }));
+    assert.match(await page.textContent('.price'), price);
+    await reserveButton(page).click();
+    await inState(page, 'holding');
+    assert.match(await text(page, 'hold-text'), new RegExp(price.source.replaceAll(/[$^]/g, '')));
+    await leave(page);
+  }
+});
+
 test('a tab in the background shows the state by its title and its icon', async () => {
   const page = await visitor();
   await visit(page, await openSale());

@@ -58,6 +58,7 @@ test('two shoppers pass through lobby, draw and turns in the order of their plac
     // A reload keeps the place.
     await second.reload();
     await inState(second, 'turn');
+    assert.match(await text(second, 'state-text'), /at least (10:00|9:5\d) left/);
     await reserveButton(second).click();
     await inState(second, 'holding');
     const report = await admin('GET', `/sales/${sale}/report`);

@@ -32,6 +32,61 @@ test('a second tab shows the same hold, and two tabs that reserve at once make o
   assert.equal(await figures(sale), '4/0/1');
 });
 
+test('what ends in one tab has ended in the other', async () => {
+  const { page: one } = await holding();
+  const two = await one.context().newPage();
+  await visit(two, one.url().split('/').at(-2));
+  await inState(two, 'holding');
+  await two.click('#confirm');
+  await inState(one, 'ordered');
+  await two.click('#go-on');
+  await Promise.all([inState(one, 'ready'), inState(two, 'ready')]);
+});
+
+test('a wish waits for a session that is not given at once', async () => {
+  const sale = await openSale();
+  const page = await visitor();
+  await visit(page, sale);
+  let refused = 0;
+  await page.route('**/sessions', async (route) => {
+    if (refused === 2) return route.continue();
+    refused += 1;
+    const problem = { type: '/problems/overloaded', status: 503, retry_after_seconds: 1 };
+    return route.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify(problem) });
+  });
+  await reserveButton(page).click();
+  await inState(page, 'holding');
+  assert.equal(refused, 2);
+  assert.equal(await figures(sale), '4/1/0');
+});
+
+test('another wish waits for what came of the first one', async () => {
+  const sale = await openSale();
+  const page = await visitor();
+  await visit(page, sale);
+  await page.route(RESERVATIONS, async (route) => {
+    await route.fetch();
+    await route.abort('connectionreset');
+  });
+  await reserveButton(page).click();
+  await page.waitForSelector('#message:not([hidden])');
+  await page.unroute(RESERVATIONS);
+  await page.selectOption('select', '2');
+  await reserveButton(page).click();
+  await inState(page, 'holding');
+  assert.match(await text(page, 'hold-text'), /^1 ×/);
+  assert.equal(await figures(sale), '4/1/0');
+});
+
+test('who comes back as somebody else holds nothing that was not wished', async () => {
+  const { sale, page } = await holding();
+  await page.context().clearCookies();
+  const [asked] = await Promise.all([page.waitForResponse('**/reservations/*'), page.reload()]);
+  assert.ok([401, 404].includes(asked.status()));
+  await page.waitForTimeout(1_000);
+  assert.equal(await figures(sale), '4/1/0');
+});
+
 test('a double click is one hold', async () => {
   const sale = await openSale();
   const page = await visitor();

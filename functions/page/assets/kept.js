@@ -17,23 +17,24 @@ function isSound(value) {
 
 function keeper(name) {
   const place = `${name}:${sale}`;
+  // What the browser did not keep.
   let own = null;
   return {
     read() {
+      if (own !== null) return own;
       try {
-        const text = localStorage.getItem(place);
-        const value = text === null ? own : JSON.parse(text);
+        const value = JSON.parse(localStorage.getItem(place));
         return isSound(value) ? value : null;
       } catch {
-        return own;
+        return null;
       }
     },
     write(value) {
-      own = value;
       try {
         localStorage.setItem(place, JSON.stringify(value));
+        own = null;
       } catch {
-        /* It lives as long as the page. */
+        own = value;
       }
     },
     forget() {

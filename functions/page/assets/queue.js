@@ -39,7 +39,7 @@ async function takeTicket(status) {
   if (told.ok) {
     const { lot, number, turn } = told.answer;
     Object.assign(line, { ticket: { lot, number, turn }, place: turn?.place ?? null, draw: null });
-    line.turnEndsAt = turn?.left_ms >= 0 ? performance.now() + turn.left_ms : null;
+    line.turnEndsAt = isCount(turn?.left_ms) ? performance.now() + turn.left_ms : null;
     keptTicket.write({ has: true });
     await findPlace(status);
   }

@@ -75,6 +75,9 @@ function keepHold(kept, hold) {
   else keep(null);
 }
 
+// Whether the hold of this wish would be over.
+const isOld = (kept) => Date.now() - (kept.sentAt ?? 0) > 1000 * Number(main.dataset.holdSeconds);
+
 // The key is kept before it is sent: whatever happens to the answer, the same wish finds the same hold.
 async function reserve(sku, quantity) {
   await exclusively(async () => {
@@ -83,8 +86,14 @@ async function reserve(sku, quantity) {
       keep(known);
       return;
     }
-    const isUnanswered = known?.key && !known.hold && known.sku === sku && known.quantity === quantity;
-    const wish = { sku, quantity, key: isUnanswered ? known.key : crypto.randomUUID(), sentAt: Date.now() };
+    const isUnanswered = known?.key && !known.hold && !isOld(known);
+    const isSame = known?.sku === sku && known?.quantity === quantity;
+    // Nobody knows yet what came of another wish: it may be a hold.
+    if (isUnanswered && !isSame) {
+      await send(known);
+      if (model.kept) return;
+    }
+    const wish = { sku, quantity, key: isUnanswered && isSame ? known.key : crypto.randomUUID(), sentAt: Date.now() };
     keep(wish);
     await send(wish);
   });
@@ -126,10 +135,21 @@ async function resume() {
   const kept = keptHold.read();
   model.kept = kept;
   if (!kept || kept.order) return;
-  const isOld = Date.now() - (kept.sentAt ?? 0) > 1000 * Number(main.dataset.holdSeconds);
-  if (!kept.hold && isOld) keep(null);
-  else if (kept.key) await exclusively(() => send(kept));
-  else if (kept.hold) await exclusively(() => adopt(`${base}/reservations/${kept.hold.id}`, kept));
+  if (kept.hold) await exclusively(() => lookAgain(kept));
+  else if (isOld(kept)) keep(null);
+  else await exclusively(() => send(kept));
+}
+
+const ENDS = { released: 'reservation-released', expired: 'reservation-expired', cancelled: 'order-cancelled' };
+
+// What has become of a hold. It is asked for and not wished again: what is over may not begin anew by itself.
+async function lookAgain(kept) {
+  const told = await insist('GET', `${base}/reservations/${kept.hold.id}`);
+  // After a takeover the shop may know of a hold by its receipt only, which the confirm brings.
+  const isUnknown = told.status === 404 && kept.hold.receipt;
+  if (told.ok) keepHold(kept, told.answer);
+  else if (isOver(told) && !isUnknown) keep(null);
+  if (!model.kept) model.message = tellProblem(told.ok ? { type: ENDS[told.answer.state] } : told.answer);
 }
 
 async function confirm() {
@@ -242,7 +262,9 @@ addEventListener('storage', ({ key }) => {
 });
 addEventListener('online', wake);
 addEventListener('pageshow', ({ persisted }) => {
-  if (persisted) wake();
+  if (!persisted) return;
+  wake();
+  act(resume);
 });
 document.addEventListener('visibilitychange', wake);
 setInterval(tick, TICK_MS);

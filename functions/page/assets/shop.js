@@ -41,8 +41,12 @@ const isForTheMoment = ({ status, answer }) =>
 
 let hasSession = false;
 
+// Nothing where there is a session; else what was told instead.
 async function openSession() {
-  hasSession ||= (await call('POST', '/sessions')).ok;
+  if (hasSession) return null;
+  const told = await call('POST', '/sessions');
+  hasSession = told.ok;
+  return told.ok ? null : told;
 }
 
 // The same as whoever the shop takes this browser for; a session that has ended is opened again, once.
@@ -50,8 +54,7 @@ async function insist(method, path, options) {
   let told;
   let isRenewed = false;
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
-    await openSession();
-    told = await call(method, path, options);
+    told = (await openSession()) ?? (await call(method, path, options));
     if (told.status === 401 && !isRenewed) {
       isRenewed = true;
       hasSession = false;

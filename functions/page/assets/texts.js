@@ -13,9 +13,11 @@ function tell(path, values = {}) {
   return (text ?? '').replace(/\{(\w+)\}/g, (whole, name) => (name in values ? shown(values[name]) : whole));
 }
 
+// How many digits of a price are behind the point is the shop's to say: of some currencies the browser has another opinion.
 function tellPrice(minor, currency) {
-  const format = new Intl.NumberFormat(language, { style: 'currency', currency });
-  return format.format(minor / 10 ** format.resolvedOptions().maximumFractionDigits);
+  const digits = Number(document.getElementById('sale').dataset.digits);
+  const shown = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return new Intl.NumberFormat(language, { style: 'currency', currency, ...shown }).format(minor / 10 ** digits);
 }
 
 const tellInstant = (ms) => new Intl.DateTimeFormat(language, { dateStyle: 'full', timeStyle: 'short' }).format(ms);

@@ -70,6 +70,11 @@ impl Page<'_> {
         Some(format!("{origin}{picture}"))
     }
 
+    /// How many digits of a price are behind the point.
+    fn minor_digits(&self) -> u32 {
+        sale::minor_digits(&self.definition.currency)
+    }
+
     fn price(&self, sku: &SkuDefinition) -> Price<'_> {
         Price { minor: sku.price_minor, currency: &self.definition.currency }
     }
