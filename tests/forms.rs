@@ -5,6 +5,8 @@ use reqwest::Method;
 use reqwest::header::HeaderMap;
 use sale::{Definition, WaitingRoom};
 
+use crate::crash::Caught;
+use crate::ledger_proxy::Trap;
 use crate::shop::{Shop, open_sale, units};
 
 /// A browser that runs no script: it keeps cookies, sends its origin, and follows nowhere by itself.
@@ -131,6 +133,32 @@ async fn a_form_that_is_sent_twice_is_one_hold_and_after_its_end_another_one() {
     let third = browser.reserve(wish).await;
     assert!(third.status == 303 && third.place() != second.place());
     assert_eq!(shop.figures().await, "3/1/1");
+}
+
+#[tokio::test]
+async fn who_reached_the_limit_is_led_to_what_they_have() {
+    let shop = open_sale(Definition { limit_per_shopper: 2, ..units(5) }).await;
+    let mut browser = Browser::new(&shop);
+    let held = browser.reserve("language=en&sku=unit&quantity=2").await;
+    let refused = browser.reserve("language=en&sku=unit&quantity=1").await;
+    assert_eq!(refused.status, 409, "{}", refused.html);
+    assert!(refused.html.contains(&format!("<a href=\"{}\">", held.place())), "{}", refused.html);
+}
+
+#[tokio::test]
+async fn a_confirm_that_broke_off_goes_on_from_its_page() {
+    let shop = open_sale(units(5)).await;
+    let ann = shop.shopper("ann");
+    let id = shop.hold(&ann, "wish").await;
+    Caught::at(Trap::BeforeCommit, &shop, &ann, &id).await.crash();
+    let page = shop.request(Method::GET, &shop.path(&format!("/reservations/{id}")));
+    let page = page.bearer_auth(&ann.token).header("accept", "text/html").send().await.unwrap();
+    let place = action(&page.text().await.unwrap(), "/order");
+    let form = shop.request(Method::POST, &place).bearer_auth(&ann.token);
+    let form = form.header("content-type", "application/x-www-form-urlencoded").body("language=en");
+    let answer = form.send().await.unwrap();
+    assert_eq!(answer.status(), 303, "{}", answer.text().await.unwrap());
+    assert_eq!(shop.figures().await, "4/0/1");
 }
 
 #[tokio::test]

@@ -50,8 +50,10 @@ enum Content<'a> {
         /// The same as a text.
         time_left: String,
     },
-    /// The order is being written; this page shows it.
-    Confirming,
+    /// The order is being written; this page shows it. A confirm that broke off goes on when it is sent again.
+    Confirming {
+        id: &'a str,
+    },
     Order {
         id: &'a str,
         units: Units<'a>,
@@ -59,8 +61,15 @@ enum Content<'a> {
     Problem {
         text: String,
         again: Option<Again<'a>>,
+        own: Option<Own<'a>>,
         can_take_ticket: bool,
     },
+}
+
+/// What the shopper has instead: a reservation or an order.
+struct Own<'a> {
+    name: &'a str,
+    path: &'a str,
 }
 
 /// The form that was refused for the moment, to be sent once more.
@@ -74,7 +83,7 @@ impl Content<'_> {
     /// What has become of a reservation or an order, as the problem of who still asks for it.
     fn over(language: &'static Language, slug: &str) -> Self {
         let text = language.texts.problem(slug).unwrap_or_default().to_owned();
-        Self::Problem { text, again: None, can_take_ticket: false }
+        Self::Problem { text, again: None, own: None, can_take_ticket: false }
     }
 }
 
@@ -178,7 +187,7 @@ impl Answer {
                 let time_left = text.replace("{seconds}", &seconds_left.to_string());
                 Content::Hold { id, units: self.units(), seconds_left, time_left }
             }
-            "confirming" => Content::Confirming,
+            "confirming" => Content::Confirming { id },
             "ordered" => Content::Order { id: self.text("order_id"), units: self.units() },
             "confirmed" => Content::Order { id, units: self.units() },
             "cancelled" => Content::over(language, "order-cancelled"),
@@ -206,7 +215,10 @@ impl Answer {
             },
         };
         let can_take_ticket = ["ticket-missing", "ticket-expired"].contains(&slug);
-        Content::Problem { text, again, can_take_ticket }
+        let page = &language.texts.page;
+        let own = [("reservation", &page.reservation), ("order", &page.order)].into_iter();
+        let mut own = own.map(|(member, name)| Own { name, path: self.text(member) });
+        Content::Problem { text, again, own: own.find(|own| !own.path.is_empty()), can_take_ticket }
     }
 
     /// The answer's own headers with another status and body.
@@ -222,7 +234,7 @@ impl Page<'_> {
     fn title(&self) -> &str {
         match &self.content {
             Content::Hold { .. } => &self.texts.reservation,
-            Content::Confirming => &self.form.confirming,
+            Content::Confirming { .. } => &self.form.confirming,
             Content::Order { .. } => &self.texts.order,
             Content::Problem { .. } => &self.form.refused,
         }
@@ -231,7 +243,7 @@ impl Page<'_> {
     /// After how many seconds the page loads itself again, where it is waited for something.
     fn refresh(&self) -> Option<u64> {
         match &self.content {
-            Content::Confirming => Some(REFRESH_SECONDS),
+            Content::Confirming { .. } => Some(REFRESH_SECONDS),
             // Its end is shown when it comes.
             Content::Hold { seconds_left, .. } => Some(seconds_left.saturating_add(1).min(60)),
             Content::Order { .. } | Content::Problem { .. } => None,
