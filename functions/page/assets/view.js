@@ -63,6 +63,7 @@ function renderState(state) {
 }
 
 function renderLine(state) {
+  if (state === 'loading') return;
   const { status } = model;
   const room = status?.waiting_room;
   const isShown = room && !OWN.includes(state) && !['ended', 'recovering', 'sold_out'].includes(state);
