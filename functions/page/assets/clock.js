@@ -15,5 +15,8 @@ function noteServerTime(serverTime, sentAt, receivedAt) {
   clock.offsetMs = Math.max(clock.offsetMs ?? -Infinity, offset);
 }
 
+// What is left, as it is shown: it is over when it says zero.
+const wholeSeconds = (ms) => Math.max(0, Math.ceil(ms / 1000));
+
 // Milliseconds since 1970 by the shop's clock; null while it has not told.
 const serverNow = () => (clock.offsetMs === null ? null : performance.now() + clock.offsetMs);

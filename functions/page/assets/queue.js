@@ -82,8 +82,7 @@ async function followTurn(status) {
 const askForTurn = () => Object.assign(line, { turnEndsAt: null, turnAskedAt: null });
 
 // Whole seconds that the turn lasts at least; null while the shop has not told.
-const secondsOfTurn = () =>
-  line.turnEndsAt === null ? null : Math.max(0, Math.ceil((line.turnEndsAt - performance.now()) / 1000));
+const secondsOfTurn = () => (line.turnEndsAt === null ? null : wholeSeconds(line.turnEndsAt - performance.now()));
 
 // How many come before this place.
 const placesAhead = (status) => Math.max(0, Math.ceil(line.place - servingNow(status)) - 1);

@@ -21,7 +21,7 @@ const opensAt = () => (model.status?.opens_at ? Date.parse(model.status.opens_at
 // Whole seconds until the opening; null where there is nothing to count down.
 function secondsToOpening() {
   const now = serverNow();
-  return opensAt() === null || now === null ? null : Math.max(0, Math.ceil((opensAt() - now) / 1000));
+  return opensAt() === null || now === null ? null : wholeSeconds(opensAt() - now);
 }
 
 const holdEndsAt = () => Date.parse(model.kept.hold.expires_at);
@@ -29,7 +29,7 @@ const holdEndsAt = () => Date.parse(model.kept.hold.expires_at);
 // Whole seconds until the hold ends; null while the shop has not told the time.
 function secondsOfHold() {
   const now = serverNow();
-  return now === null ? null : Math.max(0, Math.ceil((holdEndsAt() - now) / 1000));
+  return now === null ? null : wholeSeconds(holdEndsAt() - now);
 }
 
 // The status may be a second old when the sale opens; the instant that it names is not.
