@@ -4,10 +4,11 @@ use regex::Regex;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use sale::{Definition, WaitingRoom};
+use spillway::ExtraFunction;
 
 use crate::crash::Caught;
 use crate::ledger_proxy::Trap;
-use crate::shop::{Shop, open_sale, units};
+use crate::shop::{Shop, open_sale, send, units};
 
 /// A browser that runs no script: it keeps cookies, sends its origin, and follows nowhere by itself.
 struct Browser<'a> {
@@ -136,6 +137,29 @@ async fn a_form_that_is_sent_twice_is_one_hold_and_after_its_end_another_one() {
 }
 
 #[tokio::test]
+async fn however_many_holds_have_ended_the_next_form_holds_anew() {
+    let shop = open_sale(Definition { limit_per_shopper: 1, ..units(1) }).await;
+    let mut browser = Browser::new(&shop);
+    let wish = "language=en&sku=unit&quantity=1";
+    let ended = Regex::new(r#"name="ended" value="(\d+)""#).unwrap();
+    for round in 0..22 {
+        let mut held = browser.reserve(wish).await;
+        let mut rounds = 0;
+        while held.status == 429 {
+            let form = format!("{wish}&ended={}", &ended.captures(&held.html).expect(&held.html)[1]);
+            held = browser.reserve(&form).await;
+            // What is sent twice is one hold here, too.
+            assert!(held.status == 429 || browser.reserve(&form).await.place() == held.place());
+            rounds += 1;
+        }
+        assert_eq!((held.status, rounds), (303, round / 10), "{}", held.html);
+        let hold = browser.open(held.place()).await;
+        assert_eq!(browser.submit(&action(&hold.html, "/release"), "language=en").await.status, 303);
+    }
+    assert_eq!(shop.figures().await, "1/0/0");
+}
+
+#[tokio::test]
 async fn who_reached_the_limit_is_led_to_what_they_have() {
     let shop = open_sale(Definition { limit_per_shopper: 2, ..units(5) }).await;
     let mut browser = Browser::new(&shop);
@@ -192,6 +216,7 @@ async fn what_a_form_is_refused_is_a_page_with_the_same_status_and_changes_nothi
         ("quantity=1", 400, "not valid"),
         ("sku=unit&quantity=0", 400, "not valid"),
         ("sku=unit&quantity=many", 400, "not valid"),
+        ("sku=unit&ended=-1", 400, "not valid"),
         ("sku=unit&price=1", 400, "not valid"),
         ("sku=unit&sku=unit", 400, "not valid"),
     ] {
@@ -270,16 +295,37 @@ async fn without_javascript_a_shopper_takes_a_ticket_and_is_told_the_place() {
         let plain = browser.open(&shop.path("/plain/en")).await;
         assert_eq!(action(&plain.html, "/tickets"), tickets);
         let joined = browser.submit(&tickets, "language=en").await;
-        assert_eq!(
-            (joined.status, joined.place()),
-            (303, shop.path("/plain/en").as_str()),
-            "{}",
-            joined.html
-        );
+        assert!(joined.status == 201 && joined.html.contains("You are in line"), "{}", joined.html);
+    }
+    // Sent again it is the same ticket, and tells the place.
+    for (browser, place) in [(&mut second, 2), (&mut first, 1)] {
+        let told = browser.submit(&tickets, "language=en").await;
+        assert_eq!(told.status, 200);
+        let own = told.html.contains(&format!("Your place is {place}"));
+        assert!(own || place == 1 && told.html.contains("It is your turn"), "{}", told.html);
     }
     let told = second.reserve("language=en&sku=unit").await;
     assert_eq!(told.status, 403);
     assert!(told.html.contains("Your place is 2"), "{}", told.html);
     // The same form again is one button away.
     assert_eq!(action(&told.html, "/reservations"), shop.path("/reservations"));
+}
+
+#[tokio::test]
+async fn a_person_is_told_by_a_page_what_a_script_is_told_by_a_problem() {
+    let shop = open_sale(units(5)).await;
+    let mut browser = Browser::new(&shop);
+    let nowhere = browser.open("/sales/nowhere/plain/de").await;
+    assert_eq!(nowhere.status, 404);
+    assert!(nowhere.html.contains("<html lang=\"de\"") && !nowhere.html.contains("http-equiv"));
+    assert_eq!(send(shop.request(Method::GET, "/sales/nowhere/plain/de")).await.told(), "404 sale-not-found");
+    // Nobody listens there.
+    let settings = [("REDIS_SENTINELS".to_owned(), "127.0.0.1:1".to_owned())];
+    let page = ExtraFunction::start(&shop.running, "page", &settings).unwrap();
+    let url = format!("{}{}", page.origin, shop.path("/plain/en"));
+    let lost = shop.http.get(url).header("accept", "text/html").send().await.unwrap();
+    assert_eq!(lost.status(), 503);
+    assert!(lost.headers()["retry-after"].to_str().unwrap().parse::<u64>().is_ok());
+    let html = lost.text().await.unwrap();
+    assert!(html.contains("<meta http-equiv=\"refresh\" content=\"10\">"), "{html}");
 }

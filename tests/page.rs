@@ -208,7 +208,7 @@ async fn a_calendar_is_reminded_of_the_opening_and_of_nothing_where_it_is_by_han
         closes_at,
         ..units(5)
     };
-    let shop = open_sale(terms).await;
+    let shop = open_sale(terms.clone()).await;
     let calendar = send(shop.request(Method::GET, &shop.path("/opening.ics"))).await;
     assert_eq!((calendar.status, calendar.header("content-type")), (200, "text/calendar; charset=utf-8"));
     for line in [
@@ -220,6 +220,20 @@ async fn a_calendar_is_reminded_of_the_opening_and_of_nothing_where_it_is_by_han
     ] {
         assert!(calendar.text.contains(line), "{line} is not in {}", calendar.text);
     }
+    // What is newer has a higher number, also where the opening moves to an earlier instant.
+    let number = |calendar: &str| {
+        let line = calendar.split("SEQUENCE:").nth(1).unwrap();
+        line.split("\r\n").next().unwrap().parse::<u64>().unwrap()
+    };
+    let earlier = Definition { opens_at: Some(opens_at - jiff::SignedDuration::from_hours(1)), ..terms };
+    let put = shop.admin(Method::PUT, &format!("/sales/{}", shop.sale)).json(&earlier);
+    assert_eq!(send(put).await.status, 200);
+    let moved = eventually("the calendar to have moved", async || {
+        let moved = send(shop.request(Method::GET, &shop.path("/opening.ics"))).await.text;
+        moved.contains("DTSTART:20990401T090000Z").then_some(moved)
+    })
+    .await;
+    assert!(number(&moved) > number(&calendar.text), "{moved}");
     let by_hand = open_sale(Definition { opens_at: None, ..units(5) }).await;
     let none = send(by_hand.request(Method::GET, &by_hand.path("/opening.ics"))).await;
     assert_eq!(none.told(), "404 route-not-found");

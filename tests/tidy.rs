@@ -123,7 +123,7 @@ fn dependencies_point_one_way() {
         ("languages", &["sale"]),
         ("forms", &["edge", "languages", "sale"]),
         ("session", &["api", "edge", "forms", "sale"]),
-        ("page", &["api", "edge", "languages", "sale"]),
+        ("page", &["api", "edge", "forms", "languages", "sale"]),
         ("queue", &["api", "edge", "forms", "sale"]),
         ("reserve", &["api", "edge", "forms", "sale"]),
         ("confirm", &["api", "edge", "forms", "ledger", "sale"]),

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   admin,
+  faultsOf,
   figures,
   inState,
   leave,
@@ -165,6 +166,32 @@ test('each language says everything, and fits the smallest phone', async () => {
   }
 });
 
+// What axe-core has against what this visitor sees, by name. It needs a browser that runs scripts.
+async function faultNames(page) {
+  const reader = await visitor({ storageState: await page.context().storageState() });
+  await reader.goto(page.url());
+  const faults = await faultsOf(reader);
+  await leave(reader);
+  return faults.map((fault) => fault.split(':')[0]);
+}
+
+test('without JavaScript the page loads itself again while it waits, and not under the hands of a shopper', async () => {
+  const early = await openSale({ opensIn: 15 });
+  const page = await visitor({ javaScriptEnabled: false });
+  await page.goto(`${url}/sales/${early}/plain/en`);
+  await picture(page, 'plain-early');
+  assert.deepEqual(await faultNames(page), ['meta-refresh']);
+  await page.waitForSelector('button:text("Reserve"):enabled');
+  assert.equal(await page.locator('meta[http-equiv]').count(), 0);
+  const room = { rate_per_minute: 1, turn_seconds: 60 };
+  await page.goto(`${url}/sales/${await openSale({ waiting_room: room })}/plain/en`);
+  await page.click('button:text("Take a ticket")');
+  await page.waitForSelector('h1:text("Waiting room")');
+  await picture(page, 'plain-line');
+  await page.click('text=Look again');
+  await page.waitForSelector('text=/Your place is 1|It is your turn/');
+});
+
 test('without JavaScript the page leads to its plain form, which buys', async () => {
   const sale = await openSale();
   const page = await visitor({ javaScriptEnabled: false });
@@ -172,14 +199,18 @@ test('without JavaScript the page leads to its plain form, which buys', async ()
   assert.match(await page.innerText('main'), /Record of the year[^]*39\.00 EUR/);
   await page.waitForURL('**/plain/en');
   await picture(page, 'plain');
+  assert.deepEqual(await faultNames(page), []);
   await page.selectOption('select', '2');
   await page.click('text=Reserve');
   await page.waitForURL('**/reservations/*');
   assert.match(await page.innerText('main'), /2 × numbered, 78\.00 EUR/);
   await picture(page, 'plain-hold');
+  // It loads itself again when the hold is over, which is not in anybody's hands.
+  assert.deepEqual(await faultNames(page), ['meta-refresh']);
   await page.click('text=Order now');
   await page.waitForURL('**/orders/*');
   await picture(page, 'plain-order');
+  assert.deepEqual(await faultNames(page), []);
   const {
     orders: [order],
   } = await admin('GET', `/sales/${sale}/orders`);

@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { after, before } from 'node:test';
+import axe from 'axe-core';
 import { chromium } from 'playwright-core';
 
 export const url = process.env.SHOP_URL;
@@ -103,6 +104,15 @@ export async function picture(page, name) {
   if (!screenshots) return;
   mkdirSync(screenshots, { recursive: true });
   await page.screenshot({ path: `${screenshots}/${name}.png`, fullPage: true });
+}
+
+// What axe-core has against the page as it is now.
+export async function faultsOf(page) {
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() =>
+    window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }),
+  );
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`);
 }
 
 export const text = (page, id) => page.textContent(`#${id}`);

@@ -3,8 +3,19 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import axe from 'axe-core';
-import { SOON, inState, leave, openSale, picture, reserveButton, text, visit, visitor, withBrowser } from './shop.mjs';
+import {
+  SOON,
+  faultsOf,
+  inState,
+  leave,
+  openSale,
+  picture,
+  reserveButton,
+  text,
+  visit,
+  visitor,
+  withBrowser,
+} from './shop.mjs';
 
 withBrowser();
 
@@ -53,14 +64,6 @@ const STATES = {
   recovering: { type: '/problems/recovering', status: 503, retry_after_seconds: 1 },
   ended: { state: 'ended' },
 };
-
-async function faultsOf(page) {
-  await page.evaluate(axe.source);
-  const { violations } = await page.evaluate(() =>
-    window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }),
-  );
-  return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' ')}`);
-}
 
 for (const [state, change] of Object.entries(STATES)) {
   test(`${state} is shown, and readable for everybody`, async () => {

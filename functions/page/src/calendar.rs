@@ -13,7 +13,13 @@ const ALARM: &str = "-PT10M";
 const LENGTH: SignedDuration = SignedDuration::from_mins(15);
 
 /// The calendar of this one entry. `url` is the page's address.
-pub(crate) fn calendar(sale: &SaleId, definition: &Definition, opens_at: Timestamp, url: &str) -> String {
+pub(crate) fn calendar(
+    sale: &SaleId,
+    version: u64,
+    definition: &Definition,
+    opens_at: Timestamp,
+    url: &str,
+) -> String {
     let title = text(&definition.title);
     let (starts, ends) = (instant(opens_at), instant(opens_at.checked_add(LENGTH).unwrap_or(opens_at)));
     let host = url.split('/').nth(2).unwrap_or("spillway");
@@ -25,6 +31,8 @@ pub(crate) fn calendar(sale: &SaleId, definition: &Definition, opens_at: Timesta
         "BEGIN:VEVENT".to_owned(),
         // The same entry where the opening has moved: it is replaced and not shown twice.
         format!("UID:{sale}@{host}"),
+        // What is newer, whether the opening moved on or back.
+        format!("SEQUENCE:{version}"),
         format!("DTSTAMP:{starts}"),
         format!("DTSTART:{starts}"),
         format!("DTEND:{ends}"),

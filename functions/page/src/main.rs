@@ -24,8 +24,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use edge::{Problem, SalePath, Within};
+use forms::with_forms;
 use languages::Language;
-use sale::{Deadline, Definition, SaleId, Stock};
+use sale::{Deadline, Definition, SaleId, Stock, View};
 
 use crate::conditional::{conditional, tag_of};
 use crate::html::LanguagePath;
@@ -44,15 +45,16 @@ async fn main() -> ExitCode {
     edge::serve("page", |settings| {
         let (stock, url) = (settings.stock(), settings.public_url());
         let app = App { stock: stock?, url: url? };
-        let routes = Router::new()
-            .route("/sales/{sale}", get(find_language))
+        let pages = Router::new()
             .route("/sales/{sale}/{language}", get(page))
             .route("/sales/{sale}/plain/{language}", get(plain::show))
+            .route("/sales/{sale}/opening.ics", get(opening));
+        let routes = Router::new()
+            .route("/sales/{sale}", get(find_language))
             .route("/sales/{sale}/status", get(status::show))
-            .route("/sales/{sale}/opening.ics", get(opening))
             .route("/assets/{file}", get(assets::show))
             .route("/openapi.json", get(document::show));
-        Some(routes.with_state(Arc::new(app)))
+        Some(with_forms(pages).merge(routes).with_state(Arc::new(app)))
     })
     .await
 }
@@ -81,11 +83,12 @@ async fn opening(
     Within(deadline): Within,
     asked: HeaderMap,
 ) -> Result<Response, Problem> {
-    let definition = app.definition(&sale, deadline).await?;
+    let view = app.view(&sale, deadline).await?;
+    let definition = view.definition.as_ref().ok_or_else(Problem::sale_not_found)?;
     // Nothing to be reminded of: the sale opens by hand.
     let opens_at = definition.opens_at.ok_or_else(Problem::route_not_found)?;
     let url = format!("{}/sales/{sale}", app.url);
-    let text = calendar::calendar(&sale, &definition, opens_at, &url);
+    let text = calendar::calendar(&sale, view.version, definition, opens_at, &url);
     let headers = [(CACHE_CONTROL, PAGE_CACHE), (CONTENT_TYPE, "text/calendar; charset=utf-8")];
     Ok(conditional(&asked, &tag_of(text.as_bytes()), headers, text))
 }
@@ -93,7 +96,10 @@ async fn opening(
 impl App {
     /// What the merchant says about the sale.
     async fn definition(&self, sale: &SaleId, deadline: Deadline) -> Result<Definition, Problem> {
-        let view = self.stock.view(sale, deadline).await?.ok_or_else(Problem::sale_not_found)?;
-        view.definition.ok_or_else(Problem::sale_not_found)
+        self.view(sale, deadline).await?.definition.ok_or_else(Problem::sale_not_found)
+    }
+
+    async fn view(&self, sale: &SaleId, deadline: Deadline) -> Result<View, Problem> {
+        self.stock.view(sale, deadline).await?.ok_or_else(Problem::sale_not_found)
     }
 }

@@ -1,6 +1,6 @@
-//! `GET /sales/{sale}/plain/{language}`: the page for browsers without JavaScript. It says the state itself and loads
-//! itself again; its forms are answered by the functions that answer the script (`shared/forms`). It is the same for
-//! everybody, and can be kept for as long as the status.
+//! `GET /sales/{sale}/plain/{language}`: the page for browsers without JavaScript. It says the state itself; while it has
+//! nothing to be chosen, it loads itself again. Its forms are answered by the functions that answer the script
+//! (`shared/forms`). It is the same for everybody, and can be kept for as long as the status.
 
 use std::sync::Arc;
 
@@ -35,7 +35,8 @@ struct Plain<'a> {
     /// When reserving begins, while that is to come.
     opens_at: Option<Timestamp>,
     gives_tickets: bool,
-    refresh_seconds: i64,
+    /// When the page loads itself again, if it does.
+    refresh_seconds: Option<i64>,
     style: String,
     icon: String,
 }
@@ -46,11 +47,13 @@ pub(crate) async fn show(
     Within(deadline): Within,
     asked: HeaderMap,
 ) -> Result<Response, Problem> {
-    let view = app.stock.view(&sale, deadline).await?.ok_or_else(Problem::sale_not_found)?;
+    let view = app.view(&sale, deadline).await?;
     let definition = view.definition.as_ref().ok_or_else(Problem::sale_not_found)?;
     let room = view.waiting_room.as_ref();
     let is_announced = view.state == SaleState::Announced;
     let opens_at = view.opens_at.filter(|_| is_announced);
+    let gives_tickets = room
+        .is_some_and(|room| !room.is_closed && !matches!(room.state, RoomState::NotOpen | RoomState::Ended));
     let plain = Plain {
         sale: &sale,
         definition,
@@ -60,10 +63,8 @@ pub(crate) async fn show(
         form: &language.texts.form,
         state: state_text(&view, language),
         opens_at,
-        gives_tickets: room.is_some_and(|room| {
-            !room.is_closed && !matches!(room.state, RoomState::NotOpen | RoomState::Ended)
-        }),
-        refresh_seconds: refresh_seconds(opens_at, view.now),
+        gives_tickets,
+        refresh_seconds: refresh_seconds(&view, gives_tickets),
         style: STYLE.path(),
         icon: ICON.path(),
     };
@@ -97,10 +98,22 @@ fn state(view: &View) -> &'static str {
     }
 }
 
-/// The next loading, at the opening where that comes sooner.
-fn refresh_seconds(opens_at: Option<Timestamp>, now: Timestamp) -> i64 {
-    let to_opening = opens_at.map_or(i64::MAX, |opens_at| opens_at.duration_since(now).as_secs() + 1);
-    to_opening.clamp(1, REFRESH_SECONDS)
+/// The next loading: at the opening, and often while it is waited for something. Where a form can be sent, nothing else
+/// takes the page from under the shopper's hands.
+fn refresh_seconds(view: &View, gives_tickets: bool) -> Option<i64> {
+    let to_opening = view.opens_at.map(|opens_at| opens_at.duration_since(view.now).as_secs() + 1);
+    let to_opening = to_opening.filter(|_| view.state == SaleState::Announced).map(|seconds| seconds.max(1));
+    let waits = match view.state {
+        SaleState::Announced => !gives_tickets,
+        SaleState::Paused => true,
+        SaleState::Open => view.skus.iter().all(|sku| sku.available == 0),
+        SaleState::Ended => false,
+    };
+    if waits {
+        Some(to_opening.map_or(REFRESH_SECONDS, |seconds| seconds.min(REFRESH_SECONDS)))
+    } else {
+        to_opening
+    }
 }
 
 impl Plain<'_> {
@@ -114,7 +127,8 @@ impl Plain<'_> {
         self.view.state == SaleState::Open && self.view.skus.iter().any(has_units)
     }
 
-    fn refresh(&self) -> String {
-        self.form.refresh.replace("{seconds}", &self.refresh_seconds.to_string())
+    fn refresh_text(&self) -> Option<String> {
+        let seconds = self.refresh_seconds?;
+        Some(self.form.refresh.replace("{seconds}", &seconds.to_string()))
     }
 }

@@ -29,7 +29,7 @@ pub(crate) async fn show(
     Within(deadline): Within,
     asked: HeaderMap,
 ) -> Result<Response, Problem> {
-    let view = app.stock.view(&sale, deadline).await?.ok_or_else(Problem::sale_not_found)?;
+    let view = app.view(&sale, deadline).await?;
     let status = Status {
         sale,
         state: view.state,

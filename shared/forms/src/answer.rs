@@ -58,11 +58,18 @@ enum Content<'a> {
         id: &'a str,
         units: Units<'a>,
     },
+    /// Where the shopper stands in line.
+    Line {
+        text: String,
+        is_over: bool,
+    },
     Problem {
         text: String,
         again: Option<Again<'a>>,
         own: Option<Own<'a>>,
         can_take_ticket: bool,
+        /// Whether it is seen to by itself, so that the same address has another answer soon.
+        is_passing: bool,
     },
 }
 
@@ -77,13 +84,14 @@ struct Again<'a> {
     action: &'a str,
     sku: Option<&'a Sku>,
     quantity: u32,
+    ended: u32,
 }
 
 impl Content<'_> {
     /// What has become of a reservation or an order, as the problem of who still asks for it.
     fn over(language: &'static Language, slug: &str) -> Self {
         let text = language.texts.problem(slug).unwrap_or_default().to_owned();
-        Self::Problem { text, again: None, own: None, can_take_ticket: false }
+        Self::Problem { text, again: None, own: None, can_take_ticket: false, is_passing: false }
     }
 }
 
@@ -124,6 +132,7 @@ impl Answer {
             _ if !self.status.is_success() => None,
             Some("order") => Some(format!("/orders/{id}?language={language}")),
             Some("reservations") => Some(format!("/sales/{sale}/reservations/{id}?language={language}")),
+            Some("tickets") => None,
             _ => Some(format!("/sales/{sale}/plain/{language}")),
         }
     }
@@ -151,6 +160,7 @@ impl Answer {
             action: parts.uri.path(),
             sku: fields.sku.as_ref(),
             quantity: fields.quantity,
+            ended: fields.ended,
         });
         let content = self.content(language, again);
         let page = Page { language, texts: &texts.page, form: &texts.form, sale, content };
@@ -179,6 +189,9 @@ impl Answer {
         if !self.status.is_success() {
             return self.problem(language, again);
         }
+        if !self.text("ticket").is_empty() {
+            return self.line(language);
+        }
         let id = self.text("id");
         match self.text("state") {
             "held" => {
@@ -202,23 +215,33 @@ impl Answer {
         Units { quantity: number("quantity"), sku: self.text("sku"), price }
     }
 
+    /// What a ticket says. A new one was not asked yet for its place.
+    fn line<'a>(&self, language: &'static Language) -> Content<'a> {
+        let turn = &self.body["turn"];
+        let state = match turn["state"].as_str() {
+            Some("lobby") => "lobby",
+            Some("served") => "turn",
+            Some("passed" | "used") => "turn_over",
+            None if self.body["number"].is_null() => "lobby",
+            _ => "waiting",
+        };
+        let text = language.texts.state(state).unwrap_or_default().to_owned();
+        Content::Line { text: place_text(language, turn).unwrap_or(text), is_over: state == "turn_over" }
+    }
+
     fn problem<'a>(&'a self, language: &'static Language, again: Option<Again<'a>>) -> Content<'a> {
         let slug = self.slug();
-        let text = match self.body["place"].as_u64().zip(self.body["ahead"].as_u64()) {
-            Some((place, ahead)) => {
-                let form = &language.texts.form.place;
-                form.replace("{place}", &place.to_string()).replace("{ahead}", &ahead.to_string())
-            }
-            None => match language.texts.problem(slug) {
-                Some(text) => text.to_owned(),
-                None => format!("{} {}", self.text("title"), self.text("detail")),
-            },
-        };
+        let text = place_text(language, &self.body).unwrap_or_else(|| match language.texts.problem(slug) {
+            Some(text) => text.to_owned(),
+            None => format!("{} {}", self.text("title"), self.text("detail")),
+        });
+        let is_passing = again.is_none() && self.status == StatusCode::SERVICE_UNAVAILABLE;
         let can_take_ticket = ["ticket-missing", "ticket-expired"].contains(&slug);
         let page = &language.texts.page;
         let own = [("reservation", &page.reservation), ("order", &page.order)].into_iter();
         let mut own = own.map(|(member, name)| Own { name, path: self.text(member) });
-        Content::Problem { text, again, own: own.find(|own| !own.path.is_empty()), can_take_ticket }
+        let own = own.find(|own| !own.path.is_empty());
+        Content::Problem { text, again, own, can_take_ticket, is_passing }
     }
 
     /// The answer's own headers with another status and body.
@@ -231,11 +254,16 @@ impl Answer {
 }
 
 impl Page<'_> {
+    fn refresh_text(&self) -> String {
+        self.form.refresh.replace("{seconds}", &REFRESH_SECONDS.to_string())
+    }
+
     fn title(&self) -> &str {
         match &self.content {
             Content::Hold { .. } => &self.texts.reservation,
             Content::Confirming { .. } => &self.form.confirming,
             Content::Order { .. } => &self.texts.order,
+            Content::Line { .. } => &self.texts.waiting_room,
             Content::Problem { .. } => &self.form.refused,
         }
     }
@@ -243,10 +271,17 @@ impl Page<'_> {
     /// After how many seconds the page loads itself again, where it is waited for something.
     fn refresh(&self) -> Option<u64> {
         match &self.content {
-            Content::Confirming { .. } => Some(REFRESH_SECONDS),
-            // Its end is shown when it comes.
-            Content::Hold { seconds_left, .. } => Some(seconds_left.saturating_add(1).min(60)),
-            Content::Order { .. } | Content::Problem { .. } => None,
+            Content::Confirming { .. } | Content::Problem { is_passing: true, .. } => Some(REFRESH_SECONDS),
+            // Its end is shown when it comes, and nothing before takes the focus from its buttons.
+            Content::Hold { seconds_left, .. } => Some(seconds_left.saturating_add(1)),
+            Content::Order { .. } | Content::Line { .. } | Content::Problem { .. } => None,
         }
     }
+}
+
+/// The place in line, where an answer tells it.
+fn place_text(language: &'static Language, told: &Value) -> Option<String> {
+    let (place, ahead) = told["place"].as_u64().zip(told["ahead"].as_u64())?;
+    let form = &language.texts.form.place;
+    Some(form.replace("{place}", &place.to_string()).replace("{ahead}", &ahead.to_string()))
 }

@@ -4,7 +4,8 @@
 //! Invariants:
 //! - Nothing is decided here. Whatever a form does goes through the same handler as the JSON request, with the same
 //!   identity, origin, limits and problems.
-//! - A page that answers a form is one that can be loaded again: a form that did something is answered with 303.
+//! - A page that answers a form is one that can be loaded again: a form that did something is answered with 303, except
+//!   the one for a ticket, which gives the same place however often it is sent.
 //! - Whoever sends a form twice gets one hold. Its key is made of what is wished and of how many holds of the same
 //!   wish have ended; the reservation's id is that of shopper, sale and key.
 
@@ -21,14 +22,13 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use languages::Language;
 
 use crate::answer::Answer;
 use crate::fields::Fields;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// These routes, for scripts as before and for forms.
+/// These routes, for scripts as before, for forms, and for a person who opens them: what is not a page becomes one.
 pub fn with_forms<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
     routes.layer(from_fn(pass))
 }
@@ -44,22 +44,26 @@ async fn pass(request: Request, next: Next) -> Response {
         return match Fields::read(body, &parts).await {
             Ok(fields) => send(parts, fields, next).await,
             Err(problem) => {
-                let language = Language::wished(&parts.headers);
+                let language = fields::language_of_address(&parts);
                 Answer::of(problem.into_response()).await.page(language, &parts, None)
             }
         };
     }
     let is_read = parts.method == Method::GET && prefers_pages(&parts.headers);
-    let language = fields::language_of_query(&parts);
     let answered = next.run(Request::from_parts(parts.clone(), body)).await;
-    if is_read { Answer::of(answered).await.page(language, &parts, None) } else { answered }
+    if !is_read || !is_json(answered.headers()) {
+        return answered;
+    }
+    Answer::of(answered).await.page(fields::language_of_address(&parts), &parts, None)
 }
 
 /// Does what the form says, and leads on.
-async fn send(parts: Parts, fields: Fields, next: Next) -> Response {
+async fn send(parts: Parts, mut fields: Fields, next: Next) -> Response {
     let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
     let answer = if path.ends_with("/reservations") {
-        reserve::reserve(&parts, &fields, &next).await
+        let (answer, ended) = reserve::reserve(&parts, &fields, &next).await;
+        fields.ended = ended;
+        answer
     } else {
         let body = if fields.wants_another { r#"{"another":true}"# } else { "" };
         Answer::of(next.run(request(&parts, None, body)).await).await
@@ -90,8 +94,17 @@ fn request(parts: &Parts, key: Option<&str>, body: &str) -> Request {
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
+    content_type(headers).eq_ignore_ascii_case(FORM)
+}
+
+/// An answer of the API, a problem included.
+fn is_json(headers: &HeaderMap) -> bool {
+    content_type(headers).ends_with("json")
+}
+
+fn content_type(headers: &HeaderMap) -> &str {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(FORM)
+    kind.split(';').next().unwrap_or_default().trim()
 }
 
 /// A browser that opens an address names pages first; a script asks for anything, or for JSON.

@@ -88,6 +88,7 @@ pub struct FormTexts {
     pub place: String,
     pub refused: String,
     pub again: String,
+    pub look: String,
 }
 
 macro_rules! languages {
