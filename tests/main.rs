@@ -46,6 +46,7 @@ mod openapi_document;
 mod openapi_examples;
 mod openapi_operation;
 mod openapi_operations;
+mod openapi_operations_door;
 mod openapi_problems;
 mod page;
 mod problems;
@@ -77,6 +78,7 @@ mod tidy;
 mod timeouts;
 mod turns;
 mod vault;
+mod virtual_waiting_room;
 mod waiting_room;
 mod watch;
 #[cfg(target_os = "linux")]

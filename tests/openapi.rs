@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::openapi_answers::{Contract, DOCUMENT, checked_in, operation};
 use crate::openapi_document::document;
 use crate::openapi_operation::Content;
-use crate::openapi_operations::OPERATIONS;
+use crate::openapi_operations::operations;
 use crate::openapi_problems;
 use crate::shop::{Answer, Shop, open_sale, send, units};
 use crate::system::eventually;
@@ -34,7 +34,7 @@ async fn every_example_is_one_that_its_schema_allows() {
     for (slug, problem) in openapi_problems::examples().await {
         assert_eq!(contract.fault(&openapi_problems::name(&slug), &problem), None, "{problem}");
     }
-    for operation in OPERATIONS {
+    for operation in operations() {
         let described = &document["paths"][operation.path][operation.method];
         if let Some(body) = operation.body {
             let example = &described["requestBody"]["content"]["application/json"]["example"];
@@ -51,7 +51,7 @@ async fn every_example_is_one_that_its_schema_allows() {
 
 #[test]
 fn every_problem_is_an_answer_of_some_operation() {
-    let told: BTreeSet<_> = OPERATIONS.iter().flat_map(|operation| operation.slugs()).collect();
+    let told: BTreeSet<_> = operations().flat_map(|operation| operation.slugs()).collect();
     let known: BTreeSet<_> = PROBLEMS.iter().map(|row| row.slug).collect();
     let untold: Vec<_> = known.symmetric_difference(&told).collect();
     assert_eq!(untold, [&"method-not-allowed"], "no operation is asked with another's method");
@@ -185,8 +185,10 @@ async fn each_operation_is_met_with_each_success_and_with_a_problem_as_the_docum
     shopper_requests(&shop, &mut seen).await;
     public_requests(&shop, &mut seen).await;
     queue_requests(&mut seen).await;
-    // The gateway answers for the document, which is no longer the function's to refuse.
-    for operation in OPERATIONS.iter().filter(|operation| operation.id != "getDocument") {
+    lobby_requests(&mut seen).await;
+    // For these the gateway answers, which is no longer the function's to refuse.
+    let kept = ["getDocument", "getPublicKey", "getPublicKeys"];
+    for operation in operations().filter(|operation| !kept.contains(&operation.id)) {
         let path = ["sale", "sku", "id", "file"]
             .iter()
             .fold(operation.path.to_owned(), |path, name| path.replace(&format!("{{{name}}}"), "x"));
@@ -195,8 +197,7 @@ async fn each_operation_is_met_with_each_success_and_with_a_problem_as_the_docum
         let refused = seen.send(shop.request(method, &path).header("x-long", "x".repeat(9_000))).await;
         assert_eq!(refused.told(), "431 headers-too-large", "{}", operation.id);
     }
-    let expected: BTreeSet<_> = OPERATIONS
-        .iter()
+    let expected: BTreeSet<_> = operations()
         .flat_map(|operation| operation.successes.iter().map(|success| (operation.id, success.status)))
         .collect();
     let unmet: Vec<_> = expected.difference(&seen.0).collect();
@@ -257,9 +258,36 @@ async fn queue_requests(seen: &mut Seen) {
     assert_eq!(seen.send(renewed).await.status, 200);
     assert_eq!(seen.send(shop.wish(&ann, "wish", 1)).await.told(), "403 ticket-missing");
     seen.send(shop.request(Method::GET, &shop.path("/status"))).await;
+    let first = shop.assigned().await;
+    let assign = shop.request(Method::POST, "/assign_queue_num");
+    seen.send(assign.json(&json!({ "event_id": shop.sale }))).await;
+    eventually("the turn", async || {
+        let answer = seen.send(shop.generate(&first)).await;
+        (answer.status == 200).then_some(())
+    })
+    .await;
+    for path in ["/queue_num", "/queue_pos_expiry"] {
+        assert_eq!(seen.send(shop.position(path, &first)).await.status, 200);
+    }
+    for path in ["/serving_num", "/waiting_num", "/public_key", "/.well-known/jwks.json"] {
+        assert_eq!(seen.send(shop.counter(path)).await.status, 200);
+    }
     let queue = format!("/sales/{}/queue", shop.sale);
     seen.send(shop.admin(Method::GET, &queue)).await;
     seen.send(shop.admin(Method::PATCH, &queue).json(&json!({ "paused": true }))).await;
+}
+
+/// Before the draw a client of the AWS Virtual Waiting Room is told nothing but that.
+async fn lobby_requests(seen: &mut Seen) {
+    let (now, hour) = (jiff::Timestamp::now(), jiff::SignedDuration::from_hours(1));
+    let room = WaitingRoom { lobby_opens_at: Some(now), rate_per_minute: 600, turn_seconds: 60 };
+    let terms = Definition { opens_at: Some(now + hour), closes_at: now + hour * 2, ..units(20) };
+    let shop = open_sale(Definition { waiting_room: Some(room), ..terms }).await;
+    let request = shop.assigned().await;
+    for path in ["/queue_num", "/queue_pos_expiry"] {
+        assert_eq!(seen.send(shop.position(path, &request)).await.status, 202);
+    }
+    assert_eq!(seen.send(shop.generate(&request)).await.status, 202);
 }
 
 async fn public_requests(shop: &Shop, seen: &mut Seen) {

@@ -8,7 +8,7 @@ use boon::{Compiler, SchemaIndex, Schemas};
 use serde_json::{Value, json};
 
 use crate::openapi_operation::{ANY, Content, Operation};
-use crate::openapi_operations::OPERATIONS;
+use crate::openapi_operations::operations;
 use crate::openapi_problems;
 use crate::shop::Answer;
 use crate::tidy::read;
@@ -68,10 +68,8 @@ pub(crate) fn operation(method: &str, path: &str) -> Option<&'static Operation> 
             && known.zip(asked).all(|(known, asked)| known == asked || is_variable(&known))
     };
     let variables = |operation: &&Operation| operation.path.split('/').filter(is_variable).count();
-    let path = OPERATIONS.iter().filter(fits).min_by_key(variables)?.path;
-    OPERATIONS
-        .iter()
-        .find(|operation| operation.path == path && operation.method.eq_ignore_ascii_case(method))
+    let path = operations().filter(fits).min_by_key(variables)?.path;
+    operations().find(|operation| operation.path == path && operation.method.eq_ignore_ascii_case(method))
 }
 
 /// Fails where the document does not describe this answer.

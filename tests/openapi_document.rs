@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use api::{
-    ORDERS_DEFAULT, OrderAnswer, Orders, OrdersQuery, ProblemAnswer, Proof, Quantity, QueueChange,
-    QueueReport, Report, ReservationAnswer, Restocked, SaleAnswer, Sales, Session, Status, TicketAnswer,
-    TicketProof, Units, UnitsQuery, Wish, Withdrawn,
+    AccessTokens, AssignedNumber, Event, NotYet, ORDERS_DEFAULT, OrderAnswer, Orders, OrdersQuery, Position,
+    PositionExpiry, ProblemAnswer, Proof, PublicKey, PublicKeys, Quantity, QueueChange, QueueNumber,
+    QueueReport, Report, ReservationAnswer, Restocked, SaleAnswer, Sales, ServingCounter, Session, Status,
+    TicketAnswer, TicketProof, Units, UnitsQuery, WaitingNumber, Wish, Withdrawn,
 };
 use edge::{Cluster, PROBLEMS};
 use sale::{Definition, OrderId, ReservationId, SaleId, Sku};
@@ -14,7 +15,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::openapi_operation::{Audience, Content, Operation, Success};
-use crate::openapi_operations::OPERATIONS;
+use crate::openapi_operations::operations;
 use crate::{openapi_examples, openapi_problems};
 
 const SCHEMAS: &str = "/components/schemas";
@@ -25,8 +26,8 @@ const DESCRIPTION: &str = "Sells a limited stock to a crowd that arrives in the 
     repeated with the same key. Browsers without JavaScript send forms to the same paths and are answered with \
     redirects and pages; this document describes what scripts send.";
 
-/// Types of queries, which are parameters and no bodies.
-const QUERIES: [&str; 2] = ["OrdersQuery", "UnitsQuery"];
+/// Types of queries, which are parameters; unless a body is of the same type, they are no schema.
+const QUERIES: [&str; 4] = ["Event", "OrdersQuery", "Position", "UnitsQuery"];
 
 /// What a header is, by its name.
 const HEADERS: [(&str, &str); 8] = [
@@ -50,7 +51,7 @@ pub(crate) async fn document() -> Value {
         (name.to_owned(), json!({ "description": text, "schema": { "type": "string" } }))
     });
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
-    for operation in OPERATIONS {
+    for operation in operations() {
         let item = paths.entry(operation.path).or_default();
         item.insert(operation.method.to_owned(), described(operation, &queries, &examples));
         let names = names_in(operation.path);
@@ -112,6 +113,15 @@ fn schemas() -> (Map<String, Value>, Map<String, Value>) {
     add::<Restocked>(&mut answers);
     add::<Withdrawn>(&mut answers);
     add::<Cluster>(&mut answers);
+    add::<AssignedNumber>(&mut answers);
+    add::<QueueNumber>(&mut answers);
+    add::<ServingCounter>(&mut answers);
+    add::<WaitingNumber>(&mut answers);
+    add::<AccessTokens>(&mut answers);
+    add::<PositionExpiry>(&mut answers);
+    add::<NotYet>(&mut answers);
+    add::<PublicKey>(&mut answers);
+    add::<PublicKeys>(&mut answers);
     let mut requests = generator(SchemaSettings::draft2020_12().for_deserialize());
     add::<Wish>(&mut requests);
     add::<Proof>(&mut requests);
@@ -119,6 +129,8 @@ fn schemas() -> (Map<String, Value>, Map<String, Value>) {
     add::<QueueChange>(&mut requests);
     add::<Quantity>(&mut requests);
     add::<Definition>(&mut requests);
+    add::<Event>(&mut requests);
+    add::<Position>(&mut requests);
     add::<OrdersQuery>(&mut requests);
     add::<UnitsQuery>(&mut requests);
     add::<ProblemAnswer>(&mut requests);
@@ -135,7 +147,11 @@ fn schemas() -> (Map<String, Value>, Map<String, Value>) {
         all.insert(name, schema);
     }
     let problem = all.remove("Problem").unwrap();
-    let queries = QUERIES.map(|name| (name.to_owned(), all.remove(name).unwrap())).into_iter().collect();
+    let queries = QUERIES.map(|name| (name.to_owned(), all[name].clone())).into_iter().collect();
+    all.retain(|name, _| {
+        let is_body = |operation: &Operation| operation.body == Some(name.as_str());
+        !QUERIES.contains(&name.as_str()) || operations().any(is_body)
+    });
     all.extend(openapi_problems::schemas(&problem));
     (all, queries)
 }
@@ -231,13 +247,16 @@ fn header_parameters() -> Map<String, Value> {
 /// The parameters of a query, of the members of its type.
 fn query_parameters(schema: &Value) -> Vec<Value> {
     let members = schema["properties"].as_object().unwrap();
+    let required = schema["required"].as_array();
+    let schema_requires = |name: &str| required.is_some_and(|required| required.contains(&json!(name)));
     let parameter = |(name, member): (&String, &Value)| {
         let mut schema = member.clone();
         let description = schema.as_object_mut().unwrap().remove("description").unwrap();
         if name == "limit" {
             schema["default"] = json!(ORDERS_DEFAULT);
         }
-        json!({ "name": name, "in": "query", "required": false, "description": description, "schema": schema })
+        let is_required = schema_requires(name);
+        json!({ "name": name, "in": "query", "required": is_required, "description": description, "schema": schema })
     };
     members.iter().map(parameter).collect()
 }
@@ -245,6 +264,7 @@ fn query_parameters(schema: &Value) -> Vec<Value> {
 fn described(operation: &Operation, queries: &Map<String, Value>, examples: &Map<String, Value>) -> Value {
     let (tag, security) = match operation.audience {
         Audience::Everybody => ("everybody", json!([])),
+        Audience::Anybody => ("shopper", json!([{ "shopperToken": [] }, { "guestCookie": [] }, {}])),
         Audience::Shopper => ("shopper", json!([{ "shopperToken": [] }, { "guestCookie": [] }])),
         Audience::Merchant => ("merchant", json!([{ "merchantToken": [] }])),
     };

@@ -10,6 +10,10 @@ pub(crate) fn request(schema: &str) -> Value {
     match schema {
         "Proof" => json!({ "receipt": "eyJhbGciOiJIUzI1NiIsImtpZCI6ImZpcnN0In0.e30.c2lnbmF0dXJl" }),
         "TicketProof" => json!({ "ticket": "eyJhbGciOiJIUzI1NiIsImtpZCI6ImZpcnN0In0.e30.c2lnbmF0dXJl" }),
+        "Event" => json!({ "event_id": "spring-drop" }),
+        "Position" => json!({
+            "event_id": "spring-drop", "request_id": "eyJhbGciOiJIUzI1NiIsImtpZCI6ImZpcnN0In0.e30.c2lnbmF0dXJl"
+        }),
         "QueueChange" => json!({ "rate_per_minute": 1200, "door_closed": true }),
         "Wish" => json!({ "sku": "standard", "quantity": 2 }),
         "Quantity" => json!({ "quantity": 50 }),
@@ -100,8 +104,35 @@ fn plain(schema: &str) -> Value {
         "Restocked" => json!({ "sku": "standard", "stock": 5050, "restocked": 50 }),
         "Withdrawn" => json!({ "sku": "standard", "stock": 4950, "withdrawn": 50 }),
         "Cluster" => cluster(),
+        "AssignedNumber" => {
+            json!({ "api_request_id": "eyJhbGciOiJIUzI1NiIsImtpZCI6ImZpcnN0In0.e30.c2lnbmF0dXJl" })
+        }
+        "QueueNumber" => json!({
+            "entry_time": 1_803_895_202, "queue_number": 712, "event_id": "spring-drop", "status": 1
+        }),
+        "ServingCounter" => json!({ "serving_counter": 186 }),
+        "WaitingNumber" => json!({ "waiting_num": 12_374 }),
+        "AccessTokens" => {
+            let token = "eyJhbGciOiJSUzI1NiIsImtpZCI6ImZpcnN0In0.e30.c2lnbmF0dXJl";
+            json!({
+                "access_token": token, "refresh_token": token, "id_token": token, "token_type": "Bearer",
+                "expires_in": 114
+            })
+        }
+        "PositionExpiry" => json!({ "expires_in": 114 }),
+        "NotYet" => json!({ "message": "Others come first." }),
+        "PublicKey" => public_key(),
+        "PublicKeys" => json!({ "keys": [public_key()] }),
         _ => panic!("no example of {schema}"),
     }
+}
+
+fn public_key() -> Value {
+    json!({
+        "kty": "RSA", "alg": "RS256", "use": "sig", "kid": "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+        "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRX",
+        "e": "AQAB"
+    })
 }
 
 fn room() -> Value {

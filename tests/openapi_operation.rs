@@ -25,6 +25,8 @@ pub(crate) struct Operation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Audience {
     Everybody,
+    /// With or without the credentials of a shopper.
+    Anybody,
     Shopper,
     Merchant,
 }

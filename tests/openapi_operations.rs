@@ -2,16 +2,17 @@
 //! come from the types; that this table is true, `openapi_answers.rs` checks on real answers.
 
 use crate::openapi_operation::{Audience, Content, Operation, Success};
+use crate::openapi_operations_door::DOOR_OPERATIONS;
 
 const NO_MORE: &[&[&str]] = &[];
-const SHOPPER: &[&str] = &["unauthenticated", "identity-unavailable"];
+pub(crate) const SHOPPER: &[&str] = &["unauthenticated", "identity-unavailable"];
 const SHOPPER_CHANGES: &[&str] = &["unauthenticated", "identity-unavailable", "origin-refused"];
 const MERCHANT: &[&str] = &["unauthenticated"];
 const KEY: &[&str] = &["idempotency-key-missing", "idempotency-key-reused"];
-const BODY: &[&str] = &["body-too-large", "not-json"];
-const STOCK: &[&str] = &["stock-unavailable", "recovering"];
+pub(crate) const BODY: &[&str] = &["body-too-large", "not-json"];
+pub(crate) const STOCK: &[&str] = &["stock-unavailable", "recovering"];
 const LEDGER: &[&str] = &["ledger-unavailable"];
-const SALE: &[&str] = &["sale-not-found"];
+pub(crate) const SALE: &[&str] = &["sale-not-found"];
 const TICKET: &[&str] = &["ticket-missing", "not-your-turn", "ticket-expired"];
 const ENDED: &[&str] = &["reservation-expired", "reservation-released", "order-cancelled"];
 
@@ -26,11 +27,11 @@ const UNCHANGED: Success = Success {
     headers: CACHED,
 };
 
-const fn json(status: u16, description: &'static str, schema: &'static str) -> Success {
+pub(crate) const fn json(status: u16, description: &'static str, schema: &'static str) -> Success {
     Success { status, description, content: Content::Json(schema), headers: &[] }
 }
 
-const fn with_headers(success: Success, headers: &'static [&'static str]) -> Success {
+pub(crate) const fn with_headers(success: Success, headers: &'static [&'static str]) -> Success {
     Success { headers, ..success }
 }
 
@@ -38,7 +39,7 @@ const fn text(description: &'static str, types: &'static [&'static str]) -> Succ
     Success { status: 200, description, content: Content::Text(types), headers: &[] }
 }
 
-const GET: Operation = Operation {
+pub(crate) const GET: Operation = Operation {
     method: "get",
     path: "",
     id: "",
@@ -52,7 +53,7 @@ const GET: Operation = Operation {
     problems: NO_MORE,
 };
 
-const POST: Operation = Operation { method: "post", ..GET };
+pub(crate) const POST: Operation = Operation { method: "post", ..GET };
 
 const RELEASE: Operation = Operation {
     audience: Audience::Shopper,
@@ -75,8 +76,13 @@ const CHANGE: Operation = Operation {
     ..POST
 };
 
-/// Every operation, in the order in which the README lists the routes.
-pub(crate) const OPERATIONS: &[Operation] = &[
+/// Every operation.
+pub(crate) fn operations() -> impl Iterator<Item = &'static Operation> {
+    SHOP_OPERATIONS.iter().chain(DOOR_OPERATIONS)
+}
+
+/// In the order in which the README lists the routes.
+const SHOP_OPERATIONS: &[Operation] = &[
     Operation {
         path: "/sales/{sale}",
         id: "findLanguage",

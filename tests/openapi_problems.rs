@@ -110,6 +110,7 @@ pub(crate) async fn examples() -> Map<String, Value> {
         Problem::stock_unavailable(),
         Problem::ledger_unavailable(),
         Problem::outcome_unknown(),
+        Problem::position_expired(),
         Problem::recovering(),
         Problem::secrets_unavailable(),
         Problem::identity_unavailable(),

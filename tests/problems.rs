@@ -76,6 +76,7 @@ async fn whatever_a_waiting_room_can_refuse(met: &mut Met) {
     .await;
     shop.release(&ann, held.field("id")).await;
     met.add(&send(shop.wish_with(&ann, "again", ticket.field("ticket"))).await);
+    met.add(&send(shop.generate(ticket.field("ticket"))).await);
     shop.change_queue(&json!({ "rate_per_minute": 1, "door_closed": false })).await;
     let behind = send(shop.join(&ann)).await;
     met.add(&send(shop.wish_with(&ann, "later", behind.field("ticket"))).await);

@@ -57,6 +57,12 @@ fn wrong_settings_are_named_with_what_they_should_be() {
             ("RATE_LIMIT_QUOTA", "-1"),
         ],
     );
+    let no_key = start("queue", &[("ACCESS_TOKEN_KEYS", "c2hvcnQ=")]);
+    let message = String::from_utf8(no_key.stderr).unwrap();
+    assert!(
+        message.contains("\n  ACCESS_TOKEN_KEYS has a part that is not base64 of an RSA key"),
+        "{message}"
+    );
     let message = String::from_utf8(output.stderr).unwrap();
     for name in [
         "LISTEN",

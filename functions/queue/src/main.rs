@@ -1,7 +1,9 @@
 //! `POST /sales/{sale}/tickets`: a place in the waiting room, and whose turn it is.
 //!
 //! Safe to repeat: whoever brings a ticket keeps its place; whoever brings none gets the same lot in the lobby, and
-//! afterwards a later place.
+//! afterwards a later place. Beside it stands the door of the AWS Virtual Waiting Room, where it is wanted.
+
+mod virtual_waiting_room;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,27 +13,51 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use edge::{Json, Problem, RateLimitHeaders, SalePath, Shoppers, Tickets, Within, invalid_fields};
+use axum::routing::{get, post};
+use edge::{
+    AccessKeys, Json, Problem, RateLimitHeaders, SalePath, Shoppers, Tickets, Within, invalid_fields,
+};
 use forms::with_forms;
 use jiff::Timestamp;
-use sale::{JoinAnswer, JoinOutcome, RateLimit, Stock, Ticket, Turn, TurnOutcome};
+use sale::{Deadline, JoinAnswer, JoinOutcome, RateLimit, SaleId, Shopper, Stock, Ticket, Turn, TurnOutcome};
+
+use crate::virtual_waiting_room as door;
 
 struct App {
     stock: Stock,
     shoppers: Shoppers,
     tickets: Tickets,
     rate_limit: RateLimit,
+    access_keys: AccessKeys,
+    /// Origin that shoppers see.
+    url: String,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     edge::serve("queue", |settings| {
         let (stock, shoppers, tickets) = (settings.stock(), settings.shoppers(), settings.tickets());
-        let rate_limit = settings.rate_limit();
-        let app = App { stock: stock?, shoppers: shoppers?, tickets: tickets?, rate_limit: rate_limit? };
-        let routes = Router::new().route("/sales/{sale}/tickets", post(join));
-        Some(with_forms(routes).with_state(Arc::new(app)))
+        let (rate_limit, access_keys, url) =
+            (settings.rate_limit(), settings.access_keys(), settings.public_url());
+        let app = App {
+            stock: stock?,
+            shoppers: shoppers?,
+            tickets: tickets?,
+            rate_limit: rate_limit?,
+            access_keys: access_keys?,
+            url: url?,
+        };
+        let tickets = Router::new().route("/sales/{sale}/tickets", post(join));
+        let routes = Router::new()
+            .route("/assign_queue_num", post(door::assign))
+            .route("/queue_num", get(door::number))
+            .route("/serving_num", get(door::serving))
+            .route("/waiting_num", get(door::waiting))
+            .route("/generate_token", post(door::token))
+            .route("/queue_pos_expiry", get(door::expiry))
+            .route("/public_key", get(door::public_key))
+            .route("/.well-known/jwks.json", get(door::public_keys));
+        Some(with_forms(tickets).merge(routes).with_state(Arc::new(app)))
     })
     .await
 }
@@ -57,25 +83,35 @@ async fn join(
             TurnOutcome::SaleNotFound => Err(Problem::sale_not_found()),
         };
     }
-    let JoinAnswer { outcome, quota, now } =
-        app.stock.join(&sale, &shopper, app.rate_limit, deadline).await?;
-    let limits = RateLimitHeaders::new(app.rate_limit, quota);
-    let answered = match outcome {
-        JoinOutcome::Joined(ticket) => app.answer(StatusCode::CREATED, &ticket, None),
-        JoinOutcome::Throttled { retry_after } => Err(Problem::quota_exceeded(retry_after)),
-        JoinOutcome::NoRoom => Err(Problem::no_waiting_room()),
-        JoinOutcome::KindRefused => Err(Problem::kind_refused()),
-        JoinOutcome::NotOpen(opens_at) => Err(Problem::lobby_not_open(opens_at, now)),
-        JoinOutcome::Paused => Err(Problem::sale_paused()),
-        JoinOutcome::Ended => Err(Problem::sale_ended()),
-        JoinOutcome::DoorClosed => Err(Problem::waiting_room_closed()),
-        JoinOutcome::SoldOut => Err(Problem::sold_out(false)),
-        JoinOutcome::SaleNotFound => Err(Problem::sale_not_found()),
-    };
-    limits.attach(answered)
+    let (limits, ticket) = app.take_ticket(&sale, &shopper, deadline).await?;
+    limits.attach(ticket.and_then(|ticket| app.answer(StatusCode::CREATED, &ticket, None)))
 }
 
 impl App {
+    /// A new ticket, or why there is none; with what is left of the shopper's quota.
+    async fn take_ticket(
+        &self,
+        sale: &SaleId,
+        shopper: &Shopper,
+        deadline: Deadline,
+    ) -> Result<(RateLimitHeaders, Result<Ticket, Problem>), Problem> {
+        let JoinAnswer { outcome, quota, now } =
+            self.stock.join(sale, shopper, self.rate_limit, deadline).await?;
+        let ticket = match outcome {
+            JoinOutcome::Joined(ticket) => Ok(ticket),
+            JoinOutcome::Throttled { retry_after } => Err(Problem::quota_exceeded(retry_after)),
+            JoinOutcome::NoRoom => Err(Problem::no_waiting_room()),
+            JoinOutcome::KindRefused => Err(Problem::kind_refused()),
+            JoinOutcome::NotOpen(opens_at) => Err(Problem::lobby_not_open(opens_at, now)),
+            JoinOutcome::Paused => Err(Problem::sale_paused()),
+            JoinOutcome::Ended => Err(Problem::sale_ended()),
+            JoinOutcome::DoorClosed => Err(Problem::waiting_room_closed()),
+            JoinOutcome::SoldOut => Err(Problem::sold_out(false)),
+            JoinOutcome::SaleNotFound => Err(Problem::sale_not_found()),
+        };
+        Ok((RateLimitHeaders::new(self.rate_limit, quota), ticket))
+    }
+
     fn answer(&self, status: StatusCode, ticket: &Ticket, turn: Option<Turn>) -> Result<Response, Problem> {
         let signed = self.tickets.sign(ticket)?;
         let body = TicketAnswer {

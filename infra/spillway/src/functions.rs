@@ -112,6 +112,7 @@ fn settings(running: &Running, user: &str) -> Vec<(String, String)> {
         ("ID_SECRET", running.id_secret.clone()),
         ("SHOPPER_SECRET", running.shopper_secret.clone()),
         ("SIGNING_KEYS", running.signing_keys.clone()),
+        ("ACCESS_TOKEN_KEYS", running.access_token_keys.clone()),
         ("ADMIN_TOKEN", running.admin_token.clone()),
         ("LEDGER_TABLE", running.ledger_table.clone()),
         ("AWS_ENDPOINT_URL_DYNAMODB", running.dynamodb_url.clone()),

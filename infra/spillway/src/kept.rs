@@ -15,6 +15,7 @@ use rand::RngExt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::access_token_key::new_access_token_key;
 use crate::layout::{FUNCTIONS, template, write_private};
 
 /// Below the ports that systems take for outgoing connections, so that a node which restarts at the
@@ -40,6 +41,9 @@ pub(crate) struct Secrets {
     pub(crate) shopper_secret: String,
     pub(crate) id_secret: String,
     pub(crate) signing_keys: String,
+    /// Empty where an earlier start did not know them.
+    #[serde(default)]
+    pub(crate) access_token_keys: String,
     /// Passwords of the users of `infra/redis/users.acl`.
     #[serde(default)]
     pub(crate) redis_passwords: BTreeMap<String, String>,
@@ -95,10 +99,14 @@ impl Secrets {
                 shopper_secret: secret()?,
                 id_secret: secret()?,
                 signing_keys: SigningKeys::first(Timestamp::now())?.to_setting(),
+                access_token_keys: String::new(),
                 redis_passwords: BTreeMap::new(),
                 sentinel_passwords: BTreeMap::new(),
             })
         })?;
+        if secrets.access_token_keys.is_empty() {
+            secrets.access_token_keys = new_access_token_key()?;
+        }
         // Also where an earlier start did not know one of the users.
         give_passwords(&mut secrets.redis_passwords, &template("redis/users.acl")?)?;
         give_passwords(&mut secrets.sentinel_passwords, &template("redis/sentinel-users.acl")?)?;

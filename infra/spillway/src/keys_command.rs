@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use edge::SigningKeys;
 use jiff::Timestamp;
 
+use crate::access_token_key::new_access_token_key;
 use crate::output::write_line;
 
 /// A ring has eight keys at most.
@@ -24,6 +25,8 @@ enum Action {
     /// Read a ring of signing keys from standard input, and print the ring that follows it; a first one where the input
     /// is empty. At the earliest three days after the last time.
     Rotate,
+    /// Print a new key for `ACCESS_TOKEN_KEYS`, which signs the tokens of the door of the AWS Virtual Waiting Room.
+    AccessToken,
 }
 
 impl KeysArguments {
@@ -31,6 +34,7 @@ impl KeysArguments {
     pub fn run(self) -> Result<()> {
         match self.action {
             Action::Rotate => rotate(),
+            Action::AccessToken => write_line(new_access_token_key()?),
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The library is what the tests share with the command: [`Stack`] is the same system that `up` starts.
 
+mod access_token_key;
 mod arrivals;
 mod ask;
 mod audit;

@@ -47,6 +47,8 @@ pub struct Running {
     pub id_secret: String,
     /// Keys of receipts and guests, as the setting `SIGNING_KEYS`.
     pub signing_keys: String,
+    /// Keys of access tokens, as the setting `ACCESS_TOKEN_KEYS`.
+    pub access_token_keys: String,
     /// Passwords of the data nodes by user: one for each function that needs Redis, and [`OPERATOR`].
     pub redis_passwords: BTreeMap<String, String>,
     /// Passwords of the sentinels by user.

@@ -288,6 +288,7 @@ fn running(
         shopper_secret: secrets.shopper_secret,
         id_secret: secrets.id_secret,
         signing_keys: secrets.signing_keys,
+        access_token_keys: secrets.access_token_keys,
         redis_passwords: secrets.redis_passwords,
         sentinel_passwords: secrets.sentinel_passwords,
         master_name: MASTER_NAME.to_owned(),

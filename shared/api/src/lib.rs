@@ -15,6 +15,7 @@ mod session;
 mod status;
 mod stock;
 mod units;
+mod virtual_waiting_room;
 
 pub use order::{ORDERS_DEFAULT, ORDERS_MAX, OrderAnswer, OrderState, Orders, OrdersQuery};
 pub use problem::{FieldFault, ProblemAnswer};
@@ -28,3 +29,7 @@ pub use session::Session;
 pub use status::{SkuStatus, Status};
 pub use stock::{Quantity, Report, Restocked, Withdrawn};
 pub use units::{UnitRange, Units, UnitsQuery};
+pub use virtual_waiting_room::{
+    AccessTokens, AssignedNumber, Event, NotYet, Position, PositionExpiry, PublicKey, PublicKeys,
+    QueueNumber, ServingCounter, WaitingNumber,
+};

@@ -70,6 +70,11 @@ impl Guests {
         self.cookie(headers).is_some()
     }
 
+    /// Whether a page of this site sends the cookie of a session that is valid.
+    pub(crate) fn is_of_own_page(&self, method: &Method, headers: &HeaderMap) -> bool {
+        self.claims(headers).is_some() && self.origin.check(method, headers).is_ok()
+    }
+
     fn claims(&self, headers: &HeaderMap) -> Option<Claims> {
         self.keys.verify(Purpose::Guest, self.cookie(headers)?).ok()
     }
@@ -85,7 +90,7 @@ impl Guests {
     }
 }
 
-fn new_subject() -> Result<String, Problem> {
+pub(crate) fn new_subject() -> Result<String, Problem> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|error| Problem::internal().caused_by(&error))?;
     Ok(BASE32_DNSSEC.encode(&random))

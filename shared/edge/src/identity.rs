@@ -1,9 +1,11 @@
 //! Who is asking: an account by its bearer token, or a guest by the cookie.
 
+use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Method};
 use sale::{Deadline, IdSecret, IdempotencyKey, ReservationId, SaleId, Shopper, ShopperKind};
 
 use crate::bearer::Bearer;
+use crate::guest::new_subject;
 use crate::{Guests, Problem};
 
 /// Recognises shoppers, and names what is theirs.
@@ -36,6 +38,20 @@ impl Shoppers {
         } else {
             "Send a bearer token, or the cookie of POST /sessions where the sale takes guests."
         }))
+    }
+
+    /// Who is asking, or a guest whom nobody will know again where nothing says so: a page of another site that asks on
+    /// behalf of a browser has no cookie here.
+    pub async fn identify_or_new(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        deadline: Deadline,
+    ) -> Result<Shopper, Problem> {
+        if headers.contains_key(AUTHORIZATION) || self.guests.is_of_own_page(method, headers) {
+            return self.identify(method, headers, deadline).await;
+        }
+        Ok(self.shopper(ShopperKind::Guest, &new_subject()?))
     }
 
     /// The reservation that this shopper's key means in this sale.

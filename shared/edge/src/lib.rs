@@ -7,6 +7,7 @@
 //! - No text of an inner error reaches a body; it goes to the log, once.
 //! - Whatever is personal is bound to the shopper who has shown who they are.
 
+mod access_token;
 mod app;
 mod bearer;
 mod cluster;
@@ -41,6 +42,7 @@ mod signing_keys;
 mod ticket;
 mod watchdog;
 
+pub use access_token::{Access, AccessKeys};
 pub use api::FieldFault;
 pub use bearer::is_subject;
 pub use cluster::Cluster;

@@ -47,6 +47,12 @@ impl Problem {
         Self::new(table::TICKET_EXPIRED, "It was not renewed for a day. Another ticket is a later place.")
     }
 
+    /// 410.
+    #[must_use]
+    pub fn position_expired() -> Self {
+        Self::new(table::POSITION_EXPIRED, "Its turn is over. Another number is a later one.")
+    }
+
     /// 409.
     #[must_use]
     pub fn no_waiting_room() -> Self {

@@ -49,6 +49,7 @@ problems! {
     SALE_CONFLICT 409 "sale-conflict" "The sale was changed at the same time.";
     RESERVATION_EXPIRED 410 "reservation-expired" "The reservation's time is over.";
     RESERVATION_RELEASED 410 "reservation-released" "The reservation was given back.";
+    POSITION_EXPIRED 410 "position-expired" "The place in the queue is good for nothing any more.";
     SALE_ENDED 410 "sale-ended" "The sale is over.";
     BODY_TOO_LARGE 413 "body-too-large" "The body is too large.";
     NOT_JSON 415 "not-json" "The body must be JSON.";

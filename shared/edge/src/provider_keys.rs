@@ -16,7 +16,7 @@ const ID_BYTES_MAX: usize = 256;
 
 /// Base64 digits of an RSA modulus of 2048 and of 4096 bits. Smaller ones can be broken; greater ones cost
 /// whoever sends a forged token nothing, and us much.
-const MODULUS_DIGITS: std::ops::RangeInclusive<usize> = 341..=684;
+pub(crate) const MODULUS_DIGITS: std::ops::RangeInclusive<usize> = 341..=684;
 
 /// A public key of the provider.
 pub(crate) struct Key {

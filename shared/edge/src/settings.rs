@@ -16,7 +16,7 @@ use crate::deadline::{REQUEST_DEADLINE, REQUEST_DEADLINE_MAX};
 use crate::origin::PublicOrigin;
 use crate::provider::Provider;
 use crate::signing::KeyRing;
-use crate::{Guests, Merchant, Receipts, Tickets};
+use crate::{AccessKeys, Guests, Merchant, Receipts, Tickets};
 
 /// A setting, for documentation and for the tests that compare it with the templates.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +58,7 @@ settings! {
     SHOPPER_ISSUER "the `iss` that shoppers' tokens must have; required with SHOPPER_JWKS_URL, else optional";
     SHOPPER_AUDIENCE "the `aud` that shoppers' tokens must have; required with SHOPPER_JWKS_URL, else optional";
     SIGNING_KEYS "kid:base64,… of at least 32 bytes each, 8 at most; the first signs, all verify, the last is the next to sign";
+    ACCESS_TOKEN_KEYS "RSA keys in base64 of PKCS#1 DER, comma-separated, 4 at most; the first signs access tokens, all are published; absent: the door of the AWS Virtual Waiting Room is closed";
     ADMIN_TOKEN "the merchant's token, at least 32 characters";
     SECRETS "names or ARNs of 1 to 8 secrets in AWS Secrets Manager, comma-separated, which hold the secret settings as JSON; optional";
     SECRETS_FRESH_SECONDS "how long they are used before they are fetched again, 1 to 3600, default 60";
@@ -70,8 +71,15 @@ settings! {
 }
 
 /// The settings that `SECRETS` may hold.
-pub const SECRET_SETTINGS: &[&str] =
-    &[ID_SECRET, SHOPPER_SECRET, SIGNING_KEYS, ADMIN_TOKEN, REDIS_PASSWORD, SENTINEL_PASSWORD];
+pub const SECRET_SETTINGS: &[&str] = &[
+    ID_SECRET,
+    SHOPPER_SECRET,
+    SIGNING_KEYS,
+    ACCESS_TOKEN_KEYS,
+    ADMIN_TOKEN,
+    REDIS_PASSWORD,
+    SENTINEL_PASSWORD,
+];
 
 /// Lambda's own variable: where the runtime interface is.
 const LAMBDA_RUNTIME: &str = "AWS_LAMBDA_RUNTIME_API";
@@ -188,6 +196,15 @@ impl Settings {
     pub fn tickets(&mut self) -> Option<Tickets> {
         let (keys, origin) = (self.keys(), self.origin());
         Some(Tickets { keys: keys?, origin: origin? })
+    }
+
+    /// Keys of access tokens, if there are any.
+    pub fn access_keys(&mut self) -> Option<AccessKeys> {
+        match self.variables.get(ACCESS_TOKEN_KEYS).map(|keys| keys.parse()) {
+            None => Some(AccessKeys::default()),
+            Some(Ok(keys)) => Some(keys),
+            Some(Err(fault)) => self.fault(ACCESS_TOKEN_KEYS, fault),
+        }
     }
 
     /// The merchant's door.

@@ -70,24 +70,36 @@ impl Tickets {
         Ok(token.and_then(|token| self.read(token, sale, shopper).ok()))
     }
 
+    /// The ticket for this sale of whoever brings it: for clients that have nothing else, which keep it for themselves.
+    pub fn of_request(&self, token: &str, sale: &SaleId) -> Result<Ticket, Problem> {
+        let Claims { exp, ticket, .. } = self.claims(token, sale, "/request_id")?;
+        if is_over(exp) { Err(Problem::position_expired()) } else { Ok(ticket) }
+    }
+
     fn read(&self, token: &str, sale: &SaleId, shopper: &ShopperId) -> Result<Ticket, Problem> {
-        let refused = |why| invalid_fields("/ticket", why);
-        let claims = self.keys.verify::<Claims>(Purpose::Ticket, token);
-        let Claims { exp, ticket, .. } =
-            claims.map_err(|_| refused("is no ticket that this shop has signed"))?;
-        if ticket.sale != *sale {
-            return Err(refused("is of another sale"));
-        }
+        let Claims { exp, ticket, .. } = self.claims(token, sale, "/ticket")?;
         if ticket.shopper != *shopper {
-            return Err(refused("is of another shopper"));
+            return Err(invalid_fields("/ticket", "is of another shopper"));
         }
-        if exp <= Timestamp::now().as_second() {
-            return Err(Problem::ticket_too_old());
+        if is_over(exp) { Err(Problem::ticket_too_old()) } else { Ok(ticket) }
+    }
+
+    /// What a ticket for this sale says, be it too old or not; it stands in this field of the request.
+    fn claims(&self, token: &str, sale: &SaleId, field: &str) -> Result<Claims, Problem> {
+        let claims = self.keys.verify::<Claims>(Purpose::Ticket, token);
+        let claims = claims.map_err(|_| invalid_fields(field, "is no ticket that this shop has signed"))?;
+        if claims.ticket.sale == *sale {
+            Ok(claims)
+        } else {
+            Err(invalid_fields(field, "is of another sale"))
         }
-        Ok(ticket)
     }
 
     const fn cookie_name(&self) -> &'static str {
         if self.origin.is_https { "__Secure-spillway-ticket" } else { "spillway-ticket" }
     }
+}
+
+fn is_over(exp: i64) -> bool {
+    exp <= Timestamp::now().as_second()
 }
