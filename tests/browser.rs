@@ -4,7 +4,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sale::{Commitment, Draw, SaleId, Seed, ShopperId};
+use api::WaitingRoomStatus;
+use jiff::SignedDuration;
+use sale::{Commitment, Draw, RoomState, SaleId, Seed, ShopperId};
+use serde::Deserialize;
 use spillway::browser;
 use tokio::process::Command;
 use tokio::sync::Mutex;
@@ -49,7 +52,7 @@ async fn pass(file: &str) {
     run(command.env("SCREENSHOTS", root().join("target/browser")), FILE_TIMEOUT).await;
 }
 
-#[derive(serde::Deserialize)]
+#[derive(Deserialize)]
 struct DrawVector {
     sale: SaleId,
     seed: Seed,
@@ -57,6 +60,33 @@ struct DrawVector {
     lot: ShopperId,
     lobby: u64,
     place: u64,
+}
+
+/// Of `serving.json`.
+#[derive(Deserialize)]
+struct ServingExample {
+    serving: f64,
+    rate_per_minute: f64,
+    serving_limit: f64,
+    elapsed_ms: i64,
+    serving_after: f64,
+}
+
+/// What the status says of the serving number, where that is all that it says.
+fn room(example: &ServingExample) -> WaitingRoomStatus {
+    WaitingRoomStatus {
+        state: RoomState::Serving,
+        lobby_opens_at: None,
+        door_closed: false,
+        lobby: 0,
+        seed_hash: Seed::from_bytes([0; 32]).commitment(),
+        seed: None,
+        last_place: 0,
+        serving: example.serving,
+        serving_limit: example.serving_limit,
+        rate_per_minute: example.rate_per_minute,
+        turn_seconds: 60.0,
+    }
 }
 
 #[tokio::test]
@@ -67,6 +97,11 @@ async fn the_page_works_places_out_as_the_shop_does() {
         let draw = Draw { lobby: vector.lobby, seed: vector.seed };
         assert_eq!(draw.place(&vector.sale, &vector.lot), vector.place);
         assert_eq!(vector.seed.commitment(), vector.seed_hash);
+    }
+    let examples: Vec<ServingExample> = serde_json::from_str(&read("tests/browser/serving.json")).unwrap();
+    for example in examples {
+        let after = room(&example).serving_after(SignedDuration::from_millis(example.elapsed_ms));
+        assert!((after - example.serving_after).abs() < 1e-9, "{after} and not {}", example.serving_after);
     }
     pass("rules.test.mjs").await;
 }

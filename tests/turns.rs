@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use api::WaitingRoomStatus;
 use jiff::SignedDuration;
 use sale::{JoinOutcome, Load, ReserveOutcome, RoomState, Turn};
 
@@ -123,15 +124,11 @@ async fn what_the_status_says_of_the_serving_number_is_what_it_becomes() {
         })
         .await;
         // Nobody moves the queue on but those who look; 50 places a second, and a step of 100 ms.
-        let elapsed_ms = u64::try_from(then.as_millisecond() - at.as_millisecond()).unwrap();
-        let grown = room.rate_thousandths * elapsed_ms / 60_000;
-        let expected = (room.served_thousandths + grown).min(room.limit_thousandths);
-        let found = later.served_thousandths;
-        let step = room.rate_thousandths * 100 / 60_000 + 1;
-        assert!(
-            found + step >= expected && found <= expected + step,
-            "{found} instead of {expected} of {room:?}"
-        );
+        let (told, found) =
+            (WaitingRoomStatus::from(room.clone()), WaitingRoomStatus::from(later.clone()).serving);
+        let expected = told.serving_after(then.duration_since(at));
+        let step = told.rate_per_minute / 600.0 + 0.001;
+        assert!((found - expected).abs() <= step, "{found} instead of {expected} of {room:?}");
         (at, room) = (then, later);
     }
 }

@@ -1,5 +1,5 @@
 // The rules of the waiting room that the page has from the shop, without a browser: the draw gives the places of
-// draw.json, which tests/browser.rs holds the shop to as well, and the serving number moves as api::WaitingRoomStatus says.
+// draw.json, and the serving number moves as in serving.json; tests/browser.rs holds the shop to both as well.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -31,14 +31,12 @@ test('the page draws the places that the shop draws', async () => {
   }
 });
 
-test('the serving number moves by its rate, up to its limit, and never back', () => {
+test('the serving number moves as the shop says: by its rate, up to its limit, and never back', () => {
+  const examples = JSON.parse(readFileSync(new URL('serving.json', import.meta.url), 'utf8'));
+  assert.ok(examples.length > 0);
   const { servingAfter } = rulesOf('demo');
-  const room = { serving: 10.5, rate_per_minute: 60, serving_limit: 40 };
-  assert.equal(servingAfter(room, 0), 10.5);
-  assert.equal(servingAfter(room, 1_000), 11.5);
-  assert.equal(servingAfter(room, 60_000), 40);
-  assert.equal(servingAfter(room, -60_000), 10.5);
-  assert.equal(servingAfter({ ...room, rate_per_minute: 0 }, 60_000), 10.5);
+  for (const { elapsed_ms, serving_after, ...room } of examples)
+    assert.equal(servingAfter(room, elapsed_ms), serving_after);
 });
 
 test("the shop's clock is a moment early at most, never goes back, and an answer that took long changes nothing of that", () => {

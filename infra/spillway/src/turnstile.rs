@@ -124,9 +124,7 @@ impl Turnstile {
                 return;
             }
             let now = Timestamp::now() + waiting.clock_ahead.unwrap_or_default();
-            let minutes = now.duration_since(seen.server_time).as_secs_f64().max(0.0) / 60.0;
-            let serving = seen.room.serving + seen.room.rate_per_minute * minutes;
-            let serving = serving.min(seen.room.serving_limit);
+            let serving = seen.room.serving_after(now.duration_since(seen.server_time));
             while let Some(first) = waiting.by_place.first_entry()
                 && is_served(*first.key(), serving)
             {

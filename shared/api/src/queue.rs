@@ -1,6 +1,6 @@
 //! The waiting room: tickets, whose turn it is, and what the merchant sees and does.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sale::{Commitment, RoomState, RoomView, SaleId, Seed, ShopperId, Turn, Waits};
 use serde::{Deserialize, Serialize};
 
@@ -92,6 +92,7 @@ impl From<Turn> for TurnAnswer {
 
 /// A waiting room as everybody sees it. Where the serving number stands at an instant t is
 /// `min(serving + rate_per_minute × (t − server_time) / 1 min, serving_limit)`; a place is served that is not above it.
+/// `tests/browser/serving.json` has examples, to which the page is held as well.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WaitingRoomStatus {
@@ -120,6 +121,15 @@ pub struct WaitingRoomStatus {
     pub rate_per_minute: f64,
     /// How long a turn lasts, in seconds of serving time.
     pub turn_seconds: f64,
+}
+
+impl WaitingRoomStatus {
+    /// Where the serving number stands so long after the status was made, and never before that.
+    #[must_use]
+    pub fn serving_after(&self, elapsed: SignedDuration) -> f64 {
+        let minutes = elapsed.as_secs_f64().max(0.0) / 60.0;
+        (self.serving + self.rate_per_minute * minutes).min(self.serving_limit)
+    }
 }
 
 impl From<RoomView> for WaitingRoomStatus {
