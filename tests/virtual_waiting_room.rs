@@ -193,6 +193,20 @@ async fn what_is_refused_takes_no_number() {
 }
 
 #[tokio::test]
+async fn each_event_has_its_own_counter_in_the_cache_however_it_is_named() {
+    let (one, other) = (open_event(5, 600).await, open_event(5, 600).await);
+    other.served(&other.assigned().await).await;
+    let count = async |asked: RequestBuilder| send(asked).await.body["serving_counter"].clone();
+    assert_eq!(count(other.counter("/serving_num")).await, 1);
+    assert_eq!(count(one.counter("/serving_num")).await, 0);
+    // The same event by another name is answered, and not kept for those who name none.
+    let encoded = other.request(Method::GET, &format!("/serving_num?event%5Fid={}", other.sale));
+    assert_eq!(count(encoded).await, 1);
+    let none = send(other.request(Method::GET, "/serving_num")).await;
+    assert_eq!(none.told(), "400 invalid-request");
+}
+
+#[tokio::test]
 async fn in_the_lobby_there_is_no_number_before_the_draw() {
     let opens_at = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(3_600);
     let room =
@@ -246,6 +260,8 @@ async fn where_there_are_no_keys_there_is_no_door() {
         at(Method::GET, "/waiting_num?event_id=x"),
         at(Method::GET, "/public_key"),
         at(Method::GET, "/.well-known/jwks.json"),
+        at(Method::GET, "/serving_num"),
+        at(Method::POST, "/assign_queue_num"),
     ] {
         assert_eq!(send(asked).await.told(), "404 route-not-found");
     }

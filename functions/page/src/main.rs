@@ -24,7 +24,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use edge::{Problem, SalePath, Within};
-use forms::with_forms;
+use forms::with_problem_pages;
 use languages::Language;
 use sale::{Deadline, Definition, SaleId, Stock, View};
 
@@ -54,7 +54,7 @@ async fn main() -> ExitCode {
             .route("/sales/{sale}/status", get(status::show))
             .route("/assets/{file}", get(assets::show))
             .route("/openapi.json", get(document::show));
-        Some(with_forms(pages).merge(routes).with_state(Arc::new(app)))
+        Some(with_problem_pages(pages).merge(routes).with_state(Arc::new(app)))
     })
     .await
 }

@@ -11,7 +11,7 @@ use axum::response::Response;
 use edge::{Problem, Within};
 use jiff::Timestamp;
 use languages::{FormTexts, LANGUAGES, Language, PageTexts, Price};
-use sale::{Definition, RoomState, SaleId, SaleState, Sku, SkuDefinition, View};
+use sale::{Definition, RoomState, RoomView, SaleId, SaleState, Sku, SkuDefinition, View};
 
 use crate::App;
 use crate::assets::{ICON, STYLE};
@@ -52,8 +52,7 @@ pub(crate) async fn show(
     let room = view.waiting_room.as_ref();
     let is_announced = view.state == SaleState::Announced;
     let opens_at = view.opens_at.filter(|_| is_announced);
-    let gives_tickets = room
-        .is_some_and(|room| !room.is_closed && !matches!(room.state, RoomState::NotOpen | RoomState::Ended));
+    let gives_tickets = room.is_some_and(gives_tickets) && view.state != SaleState::Paused;
     let plain = Plain {
         sale: &sale,
         definition,
@@ -70,6 +69,10 @@ pub(crate) async fn show(
     };
     let html = plain.render().map_err(|error| Problem::internal().caused_by(&error))?;
     Ok(conditional(&asked, &tag_of(html.as_bytes()), headers(CACHE, definition), html))
+}
+
+fn gives_tickets(room: &RoomView) -> bool {
+    !room.is_closed && !matches!(room.state, RoomState::NotOpen | RoomState::Ended)
 }
 
 fn state_text(view: &View, language: &'static Language) -> &'static str {
@@ -106,7 +109,10 @@ fn refresh_seconds(view: &View, gives_tickets: bool) -> Option<i64> {
     let waits = match view.state {
         SaleState::Announced => !gives_tickets,
         SaleState::Paused => true,
-        SaleState::Open => view.skus.iter().all(|sku| sku.available == 0),
+        SaleState::Open => {
+            let is_nothing_left = view.skus.iter().all(|sku| sku.available == 0);
+            is_nothing_left && !gives_tickets && view.skus.iter().any(sale::SkuView::may_return)
+        }
         SaleState::Ended => false,
     };
     if waits {

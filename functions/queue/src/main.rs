@@ -21,7 +21,7 @@ use forms::with_forms;
 use jiff::Timestamp;
 use sale::{Deadline, JoinAnswer, JoinOutcome, RateLimit, SaleId, Shopper, Stock, Ticket, Turn, TurnOutcome};
 
-use crate::virtual_waiting_room as door;
+use crate::virtual_waiting_room as vwr;
 
 struct App {
     stock: Stock,
@@ -47,17 +47,19 @@ async fn main() -> ExitCode {
             access_keys: access_keys?,
             url: url?,
         };
-        let tickets = Router::new().route("/sales/{sale}/tickets", post(join));
-        let routes = Router::new()
-            .route("/assign_queue_num", post(door::assign))
-            .route("/queue_num", get(door::number))
-            .route("/serving_num", get(door::serving))
-            .route("/waiting_num", get(door::waiting))
-            .route("/generate_token", post(door::token))
-            .route("/queue_pos_expiry", get(door::expiry))
-            .route("/public_key", get(door::public_key))
-            .route("/.well-known/jwks.json", get(door::public_keys));
-        Some(with_forms(tickets).merge(routes).with_state(Arc::new(app)))
+        let tickets = with_forms(Router::new().route("/sales/{sale}/tickets", post(join)));
+        let has_door = app.access_keys.public().next().is_some();
+        let door = Router::new()
+            .route("/assign_queue_num", post(vwr::assign))
+            .route("/queue_num", get(vwr::number))
+            .route("/serving_num", get(vwr::serving))
+            .route("/waiting_num", get(vwr::waiting))
+            .route("/generate_token", post(vwr::token))
+            .route("/queue_pos_expiry", get(vwr::expiry))
+            .route("/public_key", get(vwr::public_key))
+            .route("/.well-known/jwks.json", get(vwr::public_keys));
+        let routes = if has_door { tickets.merge(door) } else { tickets };
+        Some(routes.with_state(Arc::new(app)))
     })
     .await
 }

@@ -70,10 +70,10 @@ impl Tickets {
         Ok(token.and_then(|token| self.read(token, sale, shopper).ok()))
     }
 
-    /// The ticket for this sale of whoever brings it: for clients that have nothing else, which keep it for themselves.
+    /// The ticket for this sale of whoever brings it: for clients that have nothing else, which keep it for themselves. As
+    /// they cannot renew it, it does not become too old.
     pub fn of_request(&self, token: &str, sale: &SaleId) -> Result<Ticket, Problem> {
-        let Claims { exp, ticket, .. } = self.claims(token, sale, "/request_id")?;
-        if is_over(exp) { Err(Problem::position_expired()) } else { Ok(ticket) }
+        Ok(self.claims(token, sale, "/request_id")?.ticket)
     }
 
     fn read(&self, token: &str, sale: &SaleId, shopper: &ShopperId) -> Result<Ticket, Problem> {
@@ -81,7 +81,10 @@ impl Tickets {
         if ticket.shopper != *shopper {
             return Err(invalid_fields("/ticket", "is of another shopper"));
         }
-        if is_over(exp) { Err(Problem::ticket_too_old()) } else { Ok(ticket) }
+        if exp <= Timestamp::now().as_second() {
+            return Err(Problem::ticket_too_old());
+        }
+        Ok(ticket)
     }
 
     /// What a ticket for this sale says, be it too old or not; it stands in this field of the request.
@@ -98,8 +101,4 @@ impl Tickets {
     const fn cookie_name(&self) -> &'static str {
         if self.origin.is_https { "__Secure-spillway-ticket" } else { "spillway-ticket" }
     }
-}
-
-fn is_over(exp: i64) -> bool {
-    exp <= Timestamp::now().as_second()
 }

@@ -132,7 +132,8 @@ impl Answer {
             _ if !self.status.is_success() => None,
             Some("order") => Some(format!("/orders/{id}?language={language}")),
             Some("reservations") => Some(format!("/sales/{sale}/reservations/{id}?language={language}")),
-            Some("tickets") => None,
+            // The answer says the place; sent again, another ticket would be yet another one.
+            Some("tickets") if !fields.wants_another => None,
             _ => Some(format!("/sales/{sale}/plain/{language}")),
         }
     }

@@ -5,7 +5,7 @@
 //! - Nothing is decided here. Whatever a form does goes through the same handler as the JSON request, with the same
 //!   identity, origin, limits and problems.
 //! - A page that answers a form is one that can be loaded again: a form that did something is answered with 303, except
-//!   the one for a ticket, which gives the same place however often it is sent.
+//!   the one for a ticket where another one is not asked for: it gives the same place however often it is sent.
 //! - Whoever sends a form twice gets one hold. Its key is made of what is wished and of how many holds of the same
 //!   wish have ended; the reservation's id is that of shopper, sale and key.
 
@@ -33,6 +33,12 @@ pub fn with_forms<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router
     routes.layer(from_fn(pass))
 }
 
+/// These routes, whose answers are pages: so are their problems, but for a script that asks for anything. A CDN that keeps
+/// the pages leaves out what its readers accept.
+pub fn with_problem_pages<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes.layer(from_fn(tell))
+}
+
 /// The route of `POST /sessions`, for scripts as before and for forms that need a session first.
 pub fn with_way_back<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
     routes.layer(from_fn(session::pass))
@@ -51,10 +57,22 @@ async fn pass(request: Request, next: Next) -> Response {
     }
     let is_read = parts.method == Method::GET && prefers_pages(&parts.headers);
     let answered = next.run(Request::from_parts(parts.clone(), body)).await;
-    if !is_read || !is_json(answered.headers()) {
+    if is_read { page_of(answered, &parts).await } else { answered }
+}
+
+async fn tell(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let is_read = !parts.headers.contains_key(ACCEPT) || prefers_pages(&parts.headers);
+    let answered = next.run(Request::from_parts(parts.clone(), body)).await;
+    if is_read { page_of(answered, &parts).await } else { answered }
+}
+
+/// The answer as a page, if it is not one.
+async fn page_of(answered: Response, parts: &Parts) -> Response {
+    if !is_json(answered.headers()) {
         return answered;
     }
-    Answer::of(answered).await.page(fields::language_of_address(&parts), &parts, None)
+    Answer::of(answered).await.page(fields::language_of_address(parts), parts, None)
 }
 
 /// Does what the form says, and leads on.
