@@ -112,7 +112,8 @@ local function open_turns()
   return open
 end
 
--- A turn has passed when the mark after it is a whole turn ago: it lasts `turn_ms`, and what is served in a sixteenth of it at most passes with it.
+-- A turn has passed when the mark after it is a whole turn ago: it lasts `turn_ms`, and what is served in a sixteenth
+-- of it at most passes with it.
 local function drop_passed_turns()
   local marks = queue.marks
   while marks[2] and marks[2][1] + marks[1][4] <= queue.time do
