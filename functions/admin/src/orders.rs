@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use api::{ORDERS_DEFAULT, ORDERS_MAX, OrderAnswer, Orders, OrdersQuery};
-use axum::extract::{Query, State};
-use edge::{OrderPath, Problem, RequestKey, SalePath, Within, invalid_fields};
+use axum::extract::State;
+use edge::{OrderPath, Problem, Query, RequestKey, SalePath, Within, invalid_fields};
 use jiff::Timestamp;
 use ledger::{CONFIRM_DEADLINE, CancelOutcome, Cursor, Order};
 use sale::{FinishOutcome, Verdict};
@@ -15,9 +15,8 @@ pub(crate) async fn list(
     State(app): State<Arc<App>>,
     SalePath(sale): SalePath,
     Within(deadline): Within,
-    page: Result<Query<OrdersQuery>, axum::extract::rejection::QueryRejection>,
+    Query(page): Query<OrdersQuery>,
 ) -> Result<axum::Json<Orders>, Problem> {
-    let Query(page) = page.map_err(|error| invalid_fields("query", &error.body_text()))?;
     let cursor = page.cursor.as_deref().map_or(Ok(Cursor::default()), Cursor::parse);
     let cursor = cursor.map_err(|error| invalid_fields("query:cursor", &error.to_string()))?;
     let limit = page.limit.unwrap_or(ORDERS_DEFAULT);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use api::{UnitRange, Units, UnitsQuery};
-use axum::extract::{Query, State};
-use edge::{Problem, SkuPath, Within, invalid_fields};
+use axum::extract::State;
+use edge::{Problem, Query, SkuPath, Within, invalid_fields};
 use sale::{UnitPlace, UnitRun, UnitsOutcome};
 
 use crate::{App, problem};
@@ -23,9 +23,8 @@ pub(crate) async fn list(
     State(app): State<Arc<App>>,
     SkuPath(sale, sku): SkuPath,
     Within(deadline): Within,
-    page: Result<Query<UnitsQuery>, axum::extract::rejection::QueryRejection>,
+    Query(page): Query<UnitsQuery>,
 ) -> Result<axum::Json<Units>, Problem> {
-    let Query(page) = page.map_err(|error| invalid_fields("query", &error.body_text()))?;
     let cursor = page.cursor.as_deref().map_or(Some(Cursor::FIRST), Cursor::parse);
     let cursor = cursor.ok_or_else(|| invalid_fields("query:cursor", "not a cursor of this list"))?;
     let (units, next) = match cursor {

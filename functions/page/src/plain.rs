@@ -132,9 +132,4 @@ impl Plain<'_> {
         let has_units = |view: &sale::SkuView| view.sku == *sku && view.available > 0;
         self.view.state == SaleState::Open && self.view.skus.iter().any(has_units)
     }
-
-    fn refresh_text(&self) -> Option<String> {
-        let seconds = self.refresh_seconds?;
-        Some(self.form.refresh.replace("{seconds}", &seconds.to_string()))
-    }
 }

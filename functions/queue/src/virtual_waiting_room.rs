@@ -11,15 +11,13 @@ use api::{
     AccessTokens, AssignedNumber, Event, NotYet, Position, PositionExpiry, PublicKeys, QueueNumber,
     ServingCounter, WaitingNumber,
 };
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use edge::{Access, Json, Problem, Within, invalid_fields};
+use edge::{Access, Json, Problem, Query, Within};
 use jiff::Timestamp;
 use sale::{Deadline, RoomState, RoomView, SaleId, Ticket, Turn, TurnOutcome};
-use serde::de::DeserializeOwned;
 
 use crate::App;
 
@@ -30,8 +28,6 @@ const KEYS_CACHE: &str = "public, max-age=300, stale-if-error=86400";
 
 const DRAW_TO_COME: &str = "The draw that gives this request its number is still to come.";
 const OTHERS_COME_FIRST: &str = "Others come first.";
-
-type Asked<T> = Result<Query<T>, QueryRejection>;
 
 /// `POST /assign_queue_num`. Whoever says who they are has one lot in a lobby; anybody else is a new guest each time.
 pub(crate) async fn assign(
@@ -52,9 +48,9 @@ pub(crate) async fn assign(
 pub(crate) async fn number(
     State(app): State<Arc<App>>,
     Within(deadline): Within,
-    asked: Asked<Position>,
+    Query(position): Query<Position>,
 ) -> Result<Response, Problem> {
-    let (ticket, turn) = app.position(&read(asked)?, deadline).await?;
+    let (ticket, turn) = app.position(&position, deadline).await?;
     let (queue_number, status) = match turn {
         Turn::Lot => return Ok(not_yet(DRAW_TO_COME)),
         Turn::Waiting { place, .. } | Turn::Served { place, .. } => (place, 1),
@@ -68,9 +64,9 @@ pub(crate) async fn number(
 pub(crate) async fn serving(
     State(app): State<Arc<App>>,
     Within(deadline): Within,
-    asked: Asked<Event>,
+    Query(Event { event_id }): Query<Event>,
 ) -> Result<Response, Problem> {
-    let room = app.room(&read(asked)?.event_id, deadline).await?;
+    let room = app.room(&event_id, deadline).await?;
     let body = ServingCounter { serving_counter: room.served_thousandths / 1_000 };
     Ok(([(CACHE_CONTROL, COUNTER_CACHE)], axum::Json(body)).into_response())
 }
@@ -79,9 +75,9 @@ pub(crate) async fn serving(
 pub(crate) async fn waiting(
     State(app): State<Arc<App>>,
     Within(deadline): Within,
-    asked: Asked<Event>,
+    Query(Event { event_id }): Query<Event>,
 ) -> Result<Response, Problem> {
-    let room = app.room(&read(asked)?.event_id, deadline).await?;
+    let room = app.room(&event_id, deadline).await?;
     let waiting_num = match room.state {
         RoomState::NotOpen | RoomState::Lobby => room.lobby,
         _ => room.last_place.saturating_sub(room.served_thousandths / 1_000),
@@ -119,9 +115,9 @@ pub(crate) async fn token(
 pub(crate) async fn expiry(
     State(app): State<Arc<App>>,
     Within(deadline): Within,
-    asked: Asked<Position>,
+    Query(position): Query<Position>,
 ) -> Result<Response, Problem> {
-    match app.position(&read(asked)?, deadline).await?.1 {
+    match app.position(&position, deadline).await?.1 {
         Turn::Lot => Ok(not_yet(DRAW_TO_COME)),
         Turn::Waiting { .. } => Ok(not_yet(OTHERS_COME_FIRST)),
         Turn::Served { left, .. } => {
@@ -158,10 +154,6 @@ impl App {
         let view = self.stock.view(sale, deadline).await?.ok_or_else(Problem::sale_not_found)?;
         view.waiting_room.ok_or_else(Problem::no_waiting_room)
     }
-}
-
-fn read<T: DeserializeOwned>(asked: Asked<T>) -> Result<T, Problem> {
-    asked.map(|Query(asked)| asked).map_err(|error| invalid_fields("query", &error.body_text()))
 }
 
 fn not_yet(message: &'static str) -> Response {

@@ -255,10 +255,6 @@ impl Answer {
 }
 
 impl Page<'_> {
-    fn refresh_text(&self) -> String {
-        self.form.refresh.replace("{seconds}", &REFRESH_SECONDS.to_string())
-    }
-
     fn title(&self) -> &str {
         match &self.content {
             Content::Hold { .. } => &self.texts.reservation,

@@ -56,23 +56,22 @@ async fn pass(request: Request, next: Next) -> Response {
         };
     }
     let is_read = parts.method == Method::GET && prefers_pages(&parts.headers);
-    let answered = next.run(Request::from_parts(parts.clone(), body)).await;
-    if is_read { page_of(answered, &parts).await } else { answered }
+    answer(parts, body, next, is_read).await
 }
 
 async fn tell(request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let is_read = !parts.headers.contains_key(ACCEPT) || prefers_pages(&parts.headers);
-    let answered = next.run(Request::from_parts(parts.clone(), body)).await;
-    if is_read { page_of(answered, &parts).await } else { answered }
+    answer(parts, body, next, is_read).await
 }
 
-/// The answer as a page, if it is not one.
-async fn page_of(answered: Response, parts: &Parts) -> Response {
-    if !is_json(answered.headers()) {
+/// The answer; where a person reads it, as a page if it is not one.
+async fn answer(parts: Parts, body: Body, next: Next, is_read: bool) -> Response {
+    let answered = next.run(Request::from_parts(parts.clone(), body)).await;
+    if !is_read || !is_json(answered.headers()) {
         return answered;
     }
-    Answer::of(answered).await.page(fields::language_of_address(parts), parts, None)
+    Answer::of(answered).await.page(fields::language_of_address(&parts), &parts, None)
 }
 
 /// Does what the form says, and leads on.

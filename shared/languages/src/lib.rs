@@ -6,6 +6,7 @@
 
 mod price;
 
+use std::fmt::Display;
 use std::sync::LazyLock;
 
 use http::HeaderMap;
@@ -89,6 +90,14 @@ pub struct FormTexts {
     pub refused: String,
     pub again: String,
     pub look: String,
+}
+
+impl FormTexts {
+    /// That the page loads itself again after so long.
+    #[must_use]
+    pub fn refresh_in(&self, seconds: impl Display) -> String {
+        self.refresh.replace("{seconds}", &seconds.to_string())
+    }
 }
 
 macro_rules! languages {
