@@ -4,6 +4,7 @@ use regex::Regex;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use sale::{Definition, WaitingRoom};
+use serde_json::json;
 use spillway::ExtraFunction;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -11,6 +12,7 @@ use tokio::net::TcpStream;
 use crate::crash::Caught;
 use crate::ledger_proxy::Trap;
 use crate::shop::{Shop, open_sale, send, units};
+use crate::system::eventually;
 
 /// A browser that runs no script: it keeps cookies, sends its origin, and follows nowhere by itself.
 struct Browser<'a> {
@@ -317,6 +319,34 @@ async fn without_javascript_a_shopper_takes_a_ticket_and_is_told_the_place() {
     let told = second.reserve("language=en&sku=unit").await;
     // The same form again is one button away.
     assert_eq!(action(&told.html, "/reservations"), shop.path("/reservations"));
+}
+
+#[tokio::test]
+async fn while_a_ticket_can_be_taken_the_page_does_not_load_itself_again() {
+    let room = WaitingRoom { lobby_opens_at: None, rate_per_minute: 1_000_000, turn_seconds: 600 };
+    let shop = open_sale(Definition { waiting_room: Some(room), limit_per_shopper: 1, ..units(1) }).await;
+    let mut first = Browser::new(&shop);
+    let plain = first.open(&shop.path("/plain/en")).await;
+    first.submit(&action(&plain.html, "/tickets"), "language=en").await;
+    eventually("the turn", async || {
+        (first.reserve("language=en&sku=unit").await.status == 303).then_some(())
+    })
+    .await;
+    // The gateway keeps the page for a moment.
+    let reserved = eventually("that all is reserved", async || {
+        let plain = Browser::new(&shop).open(&shop.path("/plain/en")).await;
+        plain.html.contains("<button class=\"primary\" disabled>").then_some(plain)
+    })
+    .await;
+    action(&reserved.html, "/tickets");
+    assert!(!reserved.html.contains("http-equiv"), "{}", reserved.html);
+    // Where no more are given, the page waits for what may return.
+    assert_eq!(shop.change_queue(&json!({ "door_closed": true })).await.status, 200);
+    eventually("that it waits", async || {
+        let plain = Browser::new(&shop).open(&shop.path("/plain/en")).await;
+        plain.html.contains("http-equiv=\"refresh\" content=\"10\"").then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
