@@ -32,6 +32,7 @@ pub(crate) fn totals(said: &Value) -> String {
 pub(crate) async fn sound_totals(shop: &Shop) -> String {
     let (code, said) = audit(&shop.running, shop.sale.as_str()).await;
     assert_eq!((code, &said["differences"]), (Some(0), &json!([])), "{said}");
+    assert_eq!(said["is_journal_compared"], said["is_quiet"], "{said}");
     totals(&said)
 }
 

@@ -13,7 +13,7 @@ use crate::system::{command, command_of_bytes, soon};
 use crate::takeover_parts::Alone;
 
 /// Everything that Redis has.
-struct Memory(Vec<(Vec<u8>, Vec<u8>)>);
+pub(crate) struct Memory(Vec<(Vec<u8>, Vec<u8>)>);
 
 async fn keys(alone: &Alone) -> Vec<Vec<u8>> {
     let Value::Array(keys) = command_of_bytes(&alone.redis, "KEYS", &[b"*"]).await else { panic!("no list") };
@@ -22,7 +22,7 @@ async fn keys(alone: &Alone) -> Vec<Vec<u8>> {
 }
 
 impl Memory {
-    async fn of(alone: &Alone) -> Self {
+    pub(crate) async fn of(alone: &Alone) -> Self {
         let mut memory = Vec::new();
         for key in keys(alone).await {
             // One that ends by itself may have ended.
@@ -34,7 +34,7 @@ impl Memory {
     }
 
     /// Sets Redis back, in a history of its own.
-    async fn restore(&self, alone: &Alone) {
+    pub(crate) async fn restore(&self, alone: &Alone) {
         for key in keys(alone).await {
             command_of_bytes(&alone.redis, "DEL", &[&key]).await;
         }

@@ -11,6 +11,7 @@ use sale::{IdempotencyKey, ReleaseOutcome, ReserveOutcome, Verdict};
 use tokio::task::JoinSet;
 
 use crate::expiry::wish;
+use crate::journal::agreed;
 use crate::shop::{Shop, open_sale, units};
 use crate::system::{ledger, soon, stock};
 
@@ -80,7 +81,7 @@ async fn act(shop: Arc<Shop>, actor: u8, seed: u64) -> Seen {
     seen
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn after_a_random_history_of_many_actors_at_once_every_unit_is_in_one_place() {
     let seed: u64 = rand::random();
     println!("seed {seed}");
@@ -110,4 +111,6 @@ async fn after_a_random_history_of_many_actors_at_once_every_unit_is_in_one_plac
         .flat_map(|order| order.units.clone())
         .collect();
     assert_eq!(in_ledger, orders_of.into_keys().collect());
+    let journal = agreed(&shop).await;
+    assert_eq!(journal["forgotten"], 0);
 }

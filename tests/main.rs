@@ -30,6 +30,7 @@ mod history;
 mod hosts;
 mod identity;
 mod input;
+mod journal;
 mod jwks;
 mod lambda_function;
 mod ledger_proxy;

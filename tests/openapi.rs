@@ -219,7 +219,9 @@ async fn merchant_requests(shop: &Shop, seen: &mut Seen) {
         seen.send(shop.admin(Method::POST, &path(verb))).await;
     }
     seen.send(shop.admin(Method::POST, &format!("{other}/close"))).await;
-    for rest in ["", "/report", "/orders?limit=5", "/skus/unit/units", "/skus/unit/units?cursor=ledger.1"] {
+    for rest in
+        ["", "/report", "/orders?limit=5", "/journal", "/skus/unit/units", "/skus/unit/units?cursor=ledger.1"]
+    {
         seen.send(shop.admin(Method::GET, &path(rest))).await;
     }
     seen.send(shop.admin(Method::GET, "/sales")).await;

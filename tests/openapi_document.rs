@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use api::{
-    AccessTokens, AssignedNumber, Event, NotYet, ORDERS_DEFAULT, OrderAnswer, Orders, OrdersQuery, Position,
-    PositionExpiry, ProblemAnswer, Proof, PublicKey, PublicKeys, Quantity, QueueChange, QueueNumber,
-    QueueReport, Report, ReservationAnswer, Restocked, SaleAnswer, Sales, ServingCounter, Session, Status,
-    TicketAnswer, TicketProof, Units, UnitsQuery, WaitingNumber, Wish, Withdrawn,
+    AccessTokens, AssignedNumber, Event, Journal, JournalQuery, NotYet, ORDERS_DEFAULT, OrderAnswer, Orders,
+    OrdersQuery, Position, PositionExpiry, ProblemAnswer, Proof, PublicKey, PublicKeys, Quantity,
+    QueueChange, QueueNumber, QueueReport, Report, ReservationAnswer, Restocked, SaleAnswer, Sales,
+    ServingCounter, Session, Status, TicketAnswer, TicketProof, Units, UnitsQuery, WaitingNumber, Wish,
+    Withdrawn,
 };
 use edge::{Cluster, PROBLEMS};
 use sale::{Definition, OrderId, ReservationId, SaleId, Sku};
@@ -27,7 +28,7 @@ const DESCRIPTION: &str = "Sells a limited stock to a crowd that arrives in the 
     redirects and pages; this document describes what scripts send.";
 
 /// Types of queries, which are parameters; unless a body is of the same type, they are no schema.
-const QUERIES: [&str; 4] = ["Event", "OrdersQuery", "Position", "UnitsQuery"];
+const QUERIES: [&str; 5] = ["Event", "JournalQuery", "OrdersQuery", "Position", "UnitsQuery"];
 
 /// What a header is, by its name.
 const HEADERS: [(&str, &str); 8] = [
@@ -106,6 +107,7 @@ fn schemas() -> (Map<String, Value>, Map<String, Value>) {
     add::<ReservationAnswer>(&mut answers);
     add::<OrderAnswer>(&mut answers);
     add::<Orders>(&mut answers);
+    add::<Journal>(&mut answers);
     add::<SaleAnswer>(&mut answers);
     add::<Sales>(&mut answers);
     add::<Report>(&mut answers);
@@ -132,6 +134,7 @@ fn schemas() -> (Map<String, Value>, Map<String, Value>) {
     add::<Event>(&mut requests);
     add::<Position>(&mut requests);
     add::<OrdersQuery>(&mut requests);
+    add::<JournalQuery>(&mut requests);
     add::<UnitsQuery>(&mut requests);
     add::<ProblemAnswer>(&mut requests);
     for id in [requests.subschema_for::<ReservationId>(), requests.subschema_for::<OrderId>()] {

@@ -84,6 +84,14 @@ fn plain(schema: &str) -> Value {
         }),
         "Order" => order(),
         "Orders" => json!({ "orders": [order()], "next_cursor": "MXx8" }),
+        "Journal" => json!({
+            "entries": [{
+                "id": "1803895202125-0", "at": "2027-03-01T10:00:02.125Z", "epoch": 1, "number": 180,
+                "sku": "standard", "change": "held", "from": "available", "to": "held", "quantity": 2,
+                "units": [17, 18], "reservation_id": "c5h66p35cpjmgqbaddm6qrb1ec"
+            }],
+            "next_cursor": "2"
+        }),
         "Sale" => sale(),
         "Sales" => json!({ "sales": [sale()] }),
         "Report" => json!({

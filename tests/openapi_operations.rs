@@ -355,6 +355,16 @@ const SHOP_OPERATIONS: &[Operation] = &[
         ..GET
     },
     Operation {
+        path: "/admin/sales/{sale}/journal",
+        id: "listJournal",
+        summary: "Every move of units, in pages and in order: what happened when, and a stream to follow",
+        audience: Audience::Merchant,
+        query: Some("JournalQuery"),
+        successes: &[json(200, "A page.", "Journal")],
+        problems: &[MERCHANT, SALE, LEDGER],
+        ..GET
+    },
+    Operation {
         path: "/admin/sales/{sale}/skus/{sku}/restock",
         id: "restock",
         summary: "Add units; the same key adds them once",

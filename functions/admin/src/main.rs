@@ -2,6 +2,7 @@
 //! and orders, cancel an order, look at the cluster. Closed without the merchant's token.
 
 mod cluster;
+mod journal;
 mod orders;
 mod queue;
 mod sales;
@@ -54,6 +55,7 @@ fn routes(app: Arc<App>) -> Router {
         .route("/admin/sales/{sale}/skus/{sku}/restock", post(stock::restock))
         .route("/admin/sales/{sale}/skus/{sku}/withdraw", post(stock::withdraw))
         .route("/admin/sales/{sale}/orders", get(orders::list))
+        .route("/admin/sales/{sale}/journal", get(journal::list))
         .route("/admin/orders/{id}/cancel", post(orders::cancel))
         .route("/admin/cluster", get(cluster::show))
         .route_layer(from_fn_with_state(app.clone(), merchant_only))

@@ -109,6 +109,7 @@ impl Sweep {
             }
         }
         let (freed, swept) = self.free(sale, deadline).await?;
+        self.ledger.keep_journal(&self.stock, sale, deadline).await?;
         if freed > 0 || !due.is_empty() {
             tracing::info!(%sale, settled = due.len(), freed, "swept");
         }

@@ -1,4 +1,4 @@
-//! `cargo spillway audit`: every unit of a sale accounted for, by what Redis and the ledger say of it.
+//! `cargo spillway audit`: every unit of a sale accounted for, by what Redis, the ledger and the journal say of it.
 //!
 //! It is read page by page while the sale may go on. What does not agree is looked at again, twice: what was under
 //! way is over by then, and what is wrong stays wrong.
@@ -12,6 +12,7 @@ use sale::{SaleId, Sku, SkuView};
 use serde::Serialize;
 
 use crate::audit_books::{Books, Difference, Run, Totals, persistent};
+use crate::audit_journal;
 use crate::audit_print as print;
 use crate::merchant::Merchant;
 use crate::output::{unless_reader_left, write_json, write_line};
@@ -47,6 +48,8 @@ pub(crate) struct SkuAudit {
     pub(crate) differences: Vec<Difference>,
     /// Whether the counters were compared, too: they could not while they changed.
     pub(crate) is_quiet: bool,
+    /// Whether the journal was compared, too: not while the sale goes on, nor where entries are missing.
+    pub(crate) is_journal_compared: bool,
     #[serde(skip)]
     pub(crate) runs: Vec<Run>,
 }
@@ -96,6 +99,7 @@ pub(crate) async fn audit_sale(merchant: &Merchant, sale: &SaleId) -> Result<Vec
     for SkuView { sku, .. } in merchant.report(sale).await?.skus {
         skus.push(audit(merchant, sale, &sku).await?);
     }
+    audit_journal::compare(merchant, sale, &mut skus).await?;
     Ok(skus)
 }
 
@@ -118,6 +122,7 @@ async fn audit(merchant: &Merchant, sale: &SaleId, sku: &Sku) -> Result<SkuAudit
                 totals,
                 differences: persistent(rounds),
                 is_quiet,
+                is_journal_compared: false,
                 runs,
             });
         }

@@ -36,6 +36,11 @@ pub(crate) fn audit(sale: &SaleId, skus: &[SkuAudit]) -> String {
         }
         if !sku.is_quiet {
             lines.push(format!("{}: the counters were not compared, because the sale goes on", sku.sku));
+        } else if !sku.is_journal_compared {
+            lines.push(format!(
+                "{}: the journal was not compared, because the sale goes on or entries are missing, as `replay` tells",
+                sku.sku
+            ));
         }
     }
     lines.join("\n").trim_end().to_owned()

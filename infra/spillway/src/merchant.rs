@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use api::{
-    OrderAnswer, Orders, QueueChange, QueueReport, Report, Restocked, SaleAnswer, Sales, Units, Withdrawn,
+    Journal, OrderAnswer, Orders, QueueChange, QueueReport, Report, Restocked, SaleAnswer, Sales, Units,
+    Withdrawn,
 };
 use reqwest::{Method, RequestBuilder};
 use sale::{Definition, IdempotencyKey, OrderId, SaleId, Sku};
@@ -87,6 +88,13 @@ impl Merchant {
     pub async fn units(&self, sale: &SaleId, sku: &Sku, cursor: Option<&str>) -> Result<Units> {
         let cursor = cursor.map(|cursor| format!("?cursor={cursor}")).unwrap_or_default();
         let path = format!("sales/{sale}/skus/{sku}/units{cursor}");
+        self.ask(|| self.request(Method::GET, &path)).await
+    }
+
+    /// One page of a sale's journal; the first without a cursor.
+    pub async fn journal(&self, sale: &SaleId, cursor: Option<&str>) -> Result<Journal> {
+        let cursor = cursor.map(|cursor| format!("?cursor={cursor}")).unwrap_or_default();
+        let path = format!("sales/{sale}/journal{cursor}");
         self.ask(|| self.request(Method::GET, &path)).await
     }
 

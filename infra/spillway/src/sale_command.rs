@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
+use api::OrderAnswer;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use sale::{IdempotencyKey, OrderId, SaleId, Sku};
 
+use crate::export::{self, Format};
 use crate::merchant::Merchant;
 use crate::output::{show, unless_reader_left, write_line};
 use crate::sale_file::SaleFile;
@@ -45,6 +47,13 @@ enum Action {
     Report { sale: SaleId },
     /// List all orders of a sale.
     Orders { sale: SaleId },
+    /// Write all orders and the journal of a sale as files into a folder.
+    Export {
+        sale: SaleId,
+        folder: PathBuf,
+        #[arg(long, value_enum, default_value = "csv")]
+        format: Format,
+    },
     /// List all sales.
     List,
     /// Cancel an order; its units go back.
@@ -100,6 +109,9 @@ impl SaleArguments {
             }
             Action::Report { sale } => show(json, &merchant.report(&sale).await?, print::report),
             Action::Orders { sale } => list_orders(&merchant, &sale, json).await,
+            Action::Export { sale, folder, format } => {
+                show(json, &export::export(&merchant, &sale, &folder, format).await?, export::words)
+            }
             Action::List => show(json, &merchant.sales().await?, print::sales),
             Action::Cancel { order, key } => {
                 show(json, &merchant.cancel(&order, &key.get()?).await?, print::cancelled)
@@ -119,17 +131,23 @@ impl Key {
     }
 }
 
-/// Prints each page when it comes: a sale can have more orders than fit into memory.
 async fn list_orders(merchant: &Merchant, sale: &SaleId, json: bool) -> Result<()> {
-    let mut cursor = None;
     if !json {
         write_line(print::orders_heading())?;
     }
+    read_orders(merchant, sale, |order| show(json, order, print::order)).await
+}
+
+/// Reads all orders of a sale, page by page: it can have more than fit into memory.
+pub(crate) async fn read_orders(
+    merchant: &Merchant,
+    sale: &SaleId,
+    mut take: impl FnMut(&OrderAnswer) -> Result<()>,
+) -> Result<()> {
+    let mut cursor = None;
     loop {
         let page = merchant.orders(sale, cursor.as_deref()).await?;
-        for order in &page.orders {
-            show(json, order, print::order)?;
-        }
+        page.orders.iter().try_for_each(&mut take)?;
         let Some(next) = page.next_cursor else { return Ok(()) };
         cursor = Some(next);
     }

@@ -6,6 +6,7 @@
 //!   ([`sale::Definition`], [`sale::SkuView`], [`sale::UnitPlace`]).
 //! - Nothing is decided here, and whose something is stays out of every answer.
 
+mod journal;
 mod order;
 mod problem;
 mod queue;
@@ -17,6 +18,7 @@ mod stock;
 mod units;
 mod virtual_waiting_room;
 
+pub use journal::{Journal, JournalEntryAnswer, JournalQuery};
 pub use order::{ORDERS_DEFAULT, ORDERS_MAX, OrderAnswer, OrderState, Orders, OrdersQuery};
 pub use problem::{FieldFault, ProblemAnswer};
 pub use queue::{

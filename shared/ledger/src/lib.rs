@@ -14,6 +14,7 @@ mod cancel;
 mod compare;
 mod confirm;
 mod item;
+mod journal;
 mod ledger;
 mod load;
 mod order;

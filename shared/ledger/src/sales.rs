@@ -65,22 +65,8 @@ impl Ledger {
         deadline: Deadline,
     ) -> Result<CreateOutcome, LedgerError> {
         let item = record.to_item().map_err(|error| LedgerError::Broken(Box::new(error)))?;
-        let put = self
-            .client(deadline)
-            .await?
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)");
-        match Self::within(deadline, put.send()).await? {
-            Ok(_) => Ok(CreateOutcome::Created),
-            Err(error)
-                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>
-            {
-                Ok(CreateOutcome::AlreadyExists)
-            }
-            Err(error) => Err(error.into()),
-        }
+        let is_new = self.put_new(item, deadline).await?;
+        Ok(if is_new { CreateOutcome::Created } else { CreateOutcome::AlreadyExists })
     }
 
     /// Records a changed sale, whose version is one above the one that it was read with.

@@ -61,21 +61,9 @@ impl Ledger {
                 ]
                 .map(|(name, value)| (name.to_owned(), value)),
             );
-            let put = self
-                .client(deadline)
-                .await?
-                .put_item()
-                .table_name(&self.table)
-                .set_item(Some(tombstone))
-                .condition_expression("attribute_not_exists(pk)");
-            match Self::within(deadline, put.send()).await? {
-                Ok(_) => return Ok(Settled::Abandoned),
-                // A confirm was first: read what it wrote.
-                Err(error)
-                    if error
-                        .as_service_error()
-                        .is_some_and(|e| e.is_conditional_check_failed_exception()) => {}
-                Err(error) => return Err(error.into()),
+            // Otherwise a confirm was first: read what it wrote.
+            if self.put_new(tombstone, deadline).await? {
+                return Ok(Settled::Abandoned);
             }
         }
     }

@@ -42,6 +42,10 @@ pub(crate) fn queue_key(sale: &SaleId) -> String {
     format!("QUEUE#{sale}")
 }
 
+pub(crate) fn journal_key(sale: &SaleId, part: u64) -> String {
+    format!("JOURNAL#{sale}#{part}")
+}
+
 pub(crate) fn order_list(sale: &SaleId, shard: u8) -> String {
     format!("ORDERS#{sale}#{shard}")
 }
@@ -95,6 +99,26 @@ impl Ledger {
             .key(KEY, text(key))
             .consistent_read(true);
         Ok(Self::within(deadline, get.send()).await??.item)
+    }
+
+    /// Writes an item, or tells that there is one of its key.
+    pub(crate) async fn put_new(&self, item: Item, deadline: Deadline) -> Result<bool, LedgerError> {
+        let put = self
+            .client(deadline)
+            .await?
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)");
+        match Self::within(deadline, put.send()).await? {
+            Ok(_) => Ok(true),
+            Err(error)
+                if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

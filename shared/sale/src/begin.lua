@@ -11,14 +11,14 @@
 -- Cost: O(log holds); with a receipt that counts, O(bytes of the bitmap of units kept back).
 
 -- Takes units out of quarantine: these, and for one that somebody else has another one.
-local function redeem(sku, serials)
+local function redeem(sku, id, serials)
   local key, units = quarantine_key(sku.name), {}
   for _, unit in ipairs(serials) do
     if redis.call('GETBIT', key, unit) == 0 then unit = redis.call('BITPOS', key, 1) end
     redis.call('SETBIT', key, unit, 0)
     units[#units + 1] = unit
   end
-  sku.quarantined = sku.quarantined - #units
+  move(sku, 'redeemed', 'quarantined', 'held', id, units)
   return units
 end
 
@@ -34,12 +34,12 @@ local function hold_of_receipt()
   local serials = {}
   for i = 11, #ARGV do serials[#serials + 1] = tonumber(ARGV[i]) end
   if sku.quarantined >= #serials then
-    r.units = redeem(sku, serials)
+    r.units = redeem(sku, r.id, serials)
   else
     r.units = available(sku) >= #serials and take(sku, #serials)
     if not r.units then return nil, {'NO_UNIT', now, (sku.held > 0 or sku.quarantined > 0) and 1 or 0} end
+    move(sku, 'redeemed', 'available', 'held', r.id, r.units)
   end
-  sku.held = sku.held + #r.units
   count(r)
   return r, store_sku(sku)
 end

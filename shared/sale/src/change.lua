@@ -28,8 +28,8 @@ for i = 21, #ARGV, 3 do
   names[#names + 1] = ARGV[i]
   local key = sku_key(ARGV[i])
   if redis.call('EXISTS', key) == 0 then
-    redis.call('HSET', key, 'stock', ARGV[i + 2], 'top', ARGV[i + 2], 'next', 1,
-      'held', 0, 'sold', 0, 'quarantined', 0, 'withdrawn', 0)
+    local fault = add_sku(ARGV[i], ARGV[i + 2])
+    if fault then return fault end
   end
   redis.call('HSET', key, 'price', ARGV[i + 1])
 end

@@ -34,7 +34,8 @@ if not units then
   if fault then return fault end
   return {'NO_UNIT', now, (sku.held > #r.units or sku.quarantined > 0) and 1 or 0}
 end
-sku.sold = sku.sold + #gone
+move(sku, 'lost', 'held', 'sold', r.id, gone)
+move(sku, 'held', 'available', 'held', r.id, units)
 for _, unit in ipairs(units) do kept[#kept + 1] = unit end
 r.units = kept
 store_reservation(r)

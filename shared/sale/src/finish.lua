@@ -21,22 +21,21 @@ if is_live or verdict ~= 'ordered' or noted_until <= now then redis.call('ZREM',
 -- Sold units become available again.
 local function cancel()
   for _, unit in ipairs(r.units) do redis.call('SETBIT', sku.sold_key, unit, 0) end
-  sku.sold = sku.sold - #r.units
-  give_back(sku, r.units)
+  give_back(sku, 'cancelled', 'sold', r.id, r.units)
   r.state = 'k'
   store_reservation(r)
   discount(r)
 end
 
 if verdict == 'ordered' and not (r and (is_live or r.state == 'o' or r.state == 'k')) then
-  local its_sku = is_in_quarantine() and load_sku(ARGV[4])
+  local its_sku, sold = is_in_quarantine() and load_sku(ARGV[4]), {}
   for i = 5, #ARGV do
     mark_sold(ARGV[4], ARGV[i])
     if its_sku and redis.call('SETBIT', quarantine_key(ARGV[4]), ARGV[i], 0) == 1 then
-      its_sku.quarantined = its_sku.quarantined - 1
-      its_sku.sold = its_sku.sold + 1
+      sold[#sold + 1] = ARGV[i]
     end
   end
+  if its_sku then move(its_sku, 'sold', 'quarantined', 'sold', id, sold) end
   local fault = its_sku and store_sku(its_sku)
   return fault or {'FORGOTTEN', now}
 end

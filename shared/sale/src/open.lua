@@ -10,11 +10,13 @@ if not missing then
   return {'ALREADY_OPEN', now}
 end
 
+sale = {epoch = ARGV[2]}
 local names = {}
 for i = 4, #ARGV, 2 do
   names[#names + 1] = ARGV[i]
-  redis.call('HSET', sku_key(ARGV[i]), 'stock', ARGV[i + 1], 'top', ARGV[i + 1], 'next', 1,
-    'held', 0, 'sold', 0, 'quarantined', 0, 'withdrawn', 0, 'price', 0, 'compared', ARGV[3] .. ':all')
+  local fault = add_sku(ARGV[i], ARGV[i + 1])
+  if fault then return fault end
+  redis.call('HSET', sku_key(ARGV[i]), 'compared', ARGV[3] .. ':all')
 end
 redis.call('HSET', sale_key, 'version', 0, 'epoch', ARGV[2], 'clock', now,
   'skus', table.concat(names, ','))

@@ -5,9 +5,10 @@
 --
 -- Keys of a sale, all behind the tag:
 --   (none)             hash    window, limit, hold length, epoch, clock, definition; rate, turn_ms, lobby_at, joined,
---                              serving_paused, door_closed, serve_to, seed: the waiting room, where there is one
---   :sku:<sku>         hash    stock top next held sold quarantined withdrawn price; compared: in which history it
---                              was held against the ledger, and how far
+--                              serving_paused, door_closed, serve_to, seed: the waiting room, where there is one;
+--                              journal_part, journal_kept: the last part of the journal that the ledger has
+--   :sku:<sku>         hash    stock top next held sold quarantined withdrawn price; changes: entries of the journal;
+--                              compared: in which history it was held against the ledger, and how far
 --   :returned:<sku>    list    serials below `next` that came back
 --   :withdrawn:<sku>   list    serials below `top` that left the stock
 --   :quarantine:<sku>  string  bitmap of serials that a takeover keeps back
@@ -19,6 +20,7 @@
 --   :b:<shopper>       string  the shopper's rate limit; vanishes when it is full again
 --   :changes           hash    the merchant's changes of stock by idempotency key
 --   :unrecorded        hash    withdrawals that the ledger has not yet
+--   :journal           stream  moves of units that the ledger has not yet, and the last one that it has
 --   :queue :lobby :t: :bypass  the waiting room's, see queue.lua
 -- One key is of no sale: `spillway` exists from the first sale on; without it the dataset is empty.
 --
@@ -28,9 +30,12 @@ local skew_ms = tonumber(ARGV[1])
 local RECORD_FORMAT = '\1'
 local RETENTION_MS = 86400000
 
+-- Entries of a journal that nobody keeps in the ledger; beyond it the oldest are dropped.
+local JOURNAL_MAX = 100000
+
 local SEED_KEY = 'spillway'
 local unsettled_key, changes_key = sale_key .. ':unsettled', sale_key .. ':changes'
-local unrecorded_key = sale_key .. ':unrecorded'
+local unrecorded_key, journal_key = sale_key .. ':unrecorded', sale_key .. ':journal'
 local function sku_key(name) return sale_key .. ':sku:' .. name end
 local function returned_key(name) return sale_key .. ':returned:' .. name end
 local function withdrawn_key(name) return sale_key .. ':withdrawn:' .. name end
@@ -86,12 +91,15 @@ end
 -- One SKU's counters, or nil where the sale has no such SKU.
 local function load_sku(name)
   local key = sku_key(name)
-  local v = redis.call('HMGET', key, 'stock', 'top', 'next', 'held', 'sold', 'quarantined', 'withdrawn', 'price')
+  local v = redis.call('HMGET', key, 'stock', 'top', 'next', 'held', 'sold', 'quarantined', 'withdrawn', 'price',
+    'changes')
   if not v[1] then return nil end
   return {
     name = name, key = key,
     stock = tonumber(v[1]), top = tonumber(v[2]), next = tonumber(v[3]), held = tonumber(v[4]),
     sold = tonumber(v[5]), quarantined = tonumber(v[6]), withdrawn = tonumber(v[7]), price = tonumber(v[8]),
+    -- The journal of a SKU that an earlier version has made lacks its first entry.
+    changes = tonumber(v[9] or 1),
     returned_key = returned_key(name),
     withdrawn_key = withdrawn_key(name),
     sold_key = sold_key(name),
@@ -113,8 +121,35 @@ end
 
 local function store_sku(sku)
   redis.call('HSET', sku.key, 'stock', sku.stock, 'top', sku.top, 'next', sku.next, 'held', sku.held,
-    'sold', sku.sold, 'quarantined', sku.quarantined, 'withdrawn', sku.withdrawn)
+    'sold', sku.sold, 'quarantined', sku.quarantined, 'withdrawn', sku.withdrawn, 'changes', sku.changes)
   return broken(sku)
+end
+
+-- Moves units between the counts of their SKU, and writes it into the journal. Counts: available (which the lists
+-- of serials are, so that nothing is added up here), held, sold, quarantined, and outside, not in the stock. `change`
+-- is why, `id` which reservation, or empty; `units` are serials, or how many where any of them are meant. An entry is
+-- numbered within its SKU and epoch, and has Redis's time: so a missing one is noticed.
+local function move(sku, change, from, to, id, units)
+  local quantity = type(units) == 'table' and #units or units
+  if quantity == 0 then return end
+  if from == 'outside' then sku.stock = sku.stock + quantity end
+  if to == 'outside' then sku.stock = sku.stock - quantity end
+  if sku[from] then sku[from] = sku[from] - quantity end
+  if sku[to] then sku[to] = sku[to] + quantity end
+  sku.changes = sku.changes + 1
+  local entry = {sale.epoch, sku.changes, sku.name, change, from, to, quantity}
+  local serials = type(units) == 'table' and ' ' .. table.concat(units, ' ') or ''
+  redis.call('XADD', journal_key, 'MAXLEN', '~', JOURNAL_MAX, now .. '-*',
+    'm', table.concat(entry, ' ') .. serials, 'r', id)
+end
+
+-- A SKU that the sale has not had yet.
+local function add_sku(name, stock)
+  redis.call('HSET', sku_key(name), 'stock', 0, 'top', stock, 'next', 1, 'held', 0, 'sold', 0, 'quarantined', 0,
+    'withdrawn', 0, 'price', 0, 'changes', 0)
+  local sku = load_sku(name)
+  move(sku, 'opened', 'outside', 'available', '', tonumber(stock))
+  return store_sku(sku)
 end
 
 -- Takes `quantity` serials, or none. A serial whose sold bit is set was confirmed while Redis had
@@ -132,7 +167,7 @@ local function take(sku, quantity)
       return nil
     end
     if redis.call('GETBIT', sku.sold_key, serial) == 1 then
-      sku.sold = sku.sold + 1
+      move(sku, 'found_sold', 'available', 'sold', '', {serial})
     else
       units[#units + 1] = serial
     end
@@ -140,15 +175,19 @@ local function take(sku, quantity)
   return units
 end
 
--- Units become available again; one that the ledger has given to somebody else is counted as sold.
-local function give_back(sku, units)
+-- Units that were held or sold become available again; one that the ledger has given to somebody else is sold.
+local function give_back(sku, change, from, id, units)
+  local returned, found = {}, {}
   for _, unit in ipairs(units) do
     if redis.call('GETBIT', sku.sold_key, unit) == 1 then
-      sku.sold = sku.sold + 1
+      found[#found + 1] = unit
     else
+      returned[#returned + 1] = unit
       redis.call('RPUSH', sku.returned_key, unit)
     end
   end
+  move(sku, change, from, 'available', id, returned)
+  move(sku, 'found_sold', from, 'sold', id, found)
 end
 
 local function mark_sold(sku_name, unit)
@@ -242,10 +281,11 @@ local function discount(r)
   store_shopper(r.shopper, kept)
 end
 
+local CHANGE_TO = {r = 'released', x = 'expired', k = 'cancelled'}
+
 -- Ends a held or confirming reservation without an order: its units are available again.
 local function end_hold(sku, r, state)
-  give_back(sku, r.units)
-  sku.held = sku.held - #r.units
+  give_back(sku, CHANGE_TO[state], 'held', r.id, r.units)
   redis.call('ZREM', sku.holds_key, r.id)
   redis.call('ZREM', unsettled_key, r.id)
   r.state = state
@@ -256,16 +296,17 @@ end
 -- A held or confirming reservation becomes an order of these units: they are sold, and what else it held is
 -- available again.
 local function become_order(sku, r, ordered)
-  local named, returned = {}, {}
+  local named, sold, returned = {}, {}, {}
   for _, unit in ipairs(ordered) do
     named[unit] = true
     mark_sold(sku.name, unit)
   end
   for _, unit in ipairs(r.units) do
-    if named[unit] then sku.sold = sku.sold + 1 else returned[#returned + 1] = unit end
+    local list = named[unit] and sold or returned
+    list[#list + 1] = unit
   end
-  sku.held = sku.held - #r.units
-  give_back(sku, returned)
+  move(sku, 'sold', 'held', 'sold', r.id, sold)
+  give_back(sku, 'returned', 'held', r.id, returned)
   redis.call('ZREM', sku.holds_key, r.id)
   r.units, r.state = ordered, 'o'
   store_reservation(r)

@@ -23,15 +23,15 @@ local kept_back = quarantine_key(sku.name)
 
 -- An order that Redis does not have is put on record, so that its shopper and the merchant find it.
 for _, r in ipairs(read_orders(sku, 8)) do
-  local is_new = not load_reservation(r.id)
+  local is_new, sold = not load_reservation(r.id), {}
   for _, unit in ipairs(r.units) do
     mark_sold(sku.name, unit)
     local was_kept_back = redis.call('SETBIT', kept_back, unit, 0) == 1
     if was_kept_back or (is_building and is_new) then
-      sku.quarantined = sku.quarantined - 1
-      sku.sold = sku.sold + 1
+      sold[#sold + 1] = unit
     end
   end
+  move(sku, 'sold', 'quarantined', 'sold', r.id, sold)
   if is_new then
     store_reservation(r)
     count(r)
@@ -39,14 +39,16 @@ for _, r in ipairs(read_orders(sku, 8)) do
 end
 
 -- Serials beyond the stock were withdrawn; which ones they were does not matter.
+local recovered = {}
 for serial = first, last do
   if is_building then
     if redis.call('GETBIT', sku.sold_key, serial) == 0 then redis.call('SETBIT', kept_back, serial, 1) end
-  elseif redis.call('SETBIT', kept_back, serial, 0) == 1 and sku.quarantined > 0 then
+  elseif redis.call('SETBIT', kept_back, serial, 0) == 1 and sku.quarantined > #recovered then
     redis.call('RPUSH', sku.returned_key, serial)
-    sku.quarantined = sku.quarantined - 1
+    recovered[#recovered + 1] = serial
   end
 end
+move(sku, 'recovered', 'quarantined', 'available', '', recovered)
 redis.call('HSET', sku.key, 'read', last + 1)
 local fault = store_sku(sku)
 if fault then return fault end

@@ -103,7 +103,7 @@ if not units then
   return answer('SOLD_OUT', (sku.held > 0 or sku.quarantined > 0) and 1 or 0)
 end
 
-sku.held = sku.held + quantity
+move(sku, 'held', 'available', 'held', id, units)
 local r = {id = id, state = 'h', shopper = shopper, sku = wanted, expires_at = now + sale.hold_ms,
   price = sku.price, currency = sale.currency, limit = sale.limit, epoch = sale.epoch, units = units}
 store_reservation(r)

@@ -26,7 +26,7 @@ while restored < quantity do
   restored = restored + 1
 end
 sku.top = sku.top + quantity - restored
-sku.stock = sku.stock + quantity
+move(sku, 'restocked', 'outside', 'available', '', quantity)
 sku.withdrawn = math.max(sku.withdrawn - quantity, 0)
 redis.call('HSET', changes_key, ARGV[2], change)
 local fault = store_sku(sku)

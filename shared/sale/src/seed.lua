@@ -14,12 +14,17 @@ if not missing then
   return {'PRESENT', now}
 end
 
+sale = {epoch = ARGV[2]}
 local names, last = {}, 5 + 3 * tonumber(ARGV[5])
 for i = 6, last, 3 do
   local stock, top = tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
   names[#names + 1] = ARGV[i]
-  redis.call('HSET', sku_key(ARGV[i]), 'stock', stock, 'top', top, 'next', top + 1, 'held', 0, 'sold', 0,
-    'quarantined', stock, 'withdrawn', top - stock, 'price', 0, 'read', 1, 'read_top', top)
+  redis.call('HSET', sku_key(ARGV[i]), 'stock', 0, 'top', top, 'next', top + 1, 'held', 0, 'sold', 0,
+    'quarantined', 0, 'withdrawn', top - stock, 'price', 0, 'changes', 0, 'read', 1, 'read_top', top)
+  local sku = load_sku(ARGV[i])
+  move(sku, 'quarantined', 'outside', 'quarantined', '', stock)
+  local fault = store_sku(sku)
+  if fault then return fault end
 end
 for i = last + 1, #ARGV, 3 do
   local quantity = tonumber(ARGV[i + 2])

@@ -25,7 +25,7 @@ while withdrawn < quantity do
   if not redis.call('LMOVE', sku.returned_key, sku.withdrawn_key, 'LEFT', 'RIGHT') then break end
   withdrawn = withdrawn + 1
 end
-sku.stock = sku.stock - withdrawn
+move(sku, 'withdrawn', 'available', 'outside', '', withdrawn)
 sku.withdrawn = sku.withdrawn + withdrawn
 redis.call('HSET', changes_key, ARGV[2], cmsgpack.pack({'withdraw', ARGV[3], quantity, withdrawn}))
 if withdrawn > 0 then redis.call('HSET', unrecorded_key, ARGV[2], ARGV[3] .. ' ' .. withdrawn) end

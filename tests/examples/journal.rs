@@ -1,0 +1,133 @@
+//! What the journal costs: holds a second with it and without it, in turns, on the same nodes.
+//!
+//! `cargo run --release --package tests --example journal`. The script without it is the same text but for the lines that
+//! write an entry. It prints the rates and their ratio, and the same of the time that the master takes for a script,
+//! which other work on the machine disturbs less; the figures mean nothing across runs.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+#[path = "../terms.rs"]
+mod terms;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use sale::{Deadline, Sale, SaleId, Stock};
+use sentinel::{Call, Client, Durability, Idempotency, Invocation, Script, Value};
+use spillway::{OPERATOR, Parts, Stack, StackOptions};
+use tokio::task::JoinSet;
+
+use crate::terms::units;
+
+const TASKS: u64 = 64;
+const ROUND: Duration = Duration::from_secs(2);
+const ROUNDS: usize = 9;
+
+const RESERVE: &str = concat!(
+    "#!lua\n",
+    include_str!("../../shared/sale/src/prelude.lua"),
+    include_str!("../../shared/sale/src/queue.lua"),
+    include_str!("../../shared/sale/src/reserve.lua")
+);
+
+fn main() -> Result<()> {
+    let data = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/journal"));
+    let _ = std::fs::remove_dir_all(&data);
+    std::fs::create_dir_all(&data)?;
+    let options = StackOptions { parts: Parts::Stores, ..StackOptions::all_in(data.canonicalize()?) };
+    let stack = Stack::start(options, Box::new(|_| {}))?;
+    tokio::runtime::Runtime::new()?.block_on(measure(&stack))
+}
+
+async fn measure(stack: &Stack) -> Result<()> {
+    let redis = Client::new(stack.running()?.connection(OPERATOR)?)?;
+    let sale = Sale { epoch: 1, ..Sale::new(SaleId::parse("journal")?, units(10_000_000)) };
+    let stock = Stock::new(redis.clone(), Duration::from_millis(500));
+    stock.open(&sale, 1, soon()).await?;
+    stock.change(&sale, soon()).await?;
+
+    let with: &'static Script = Box::leak(Box::new(Script::new(RESERVE)));
+    let without: &'static Script = Box::leak(Box::new(Script::new(without_journal()?)));
+    let (mut rates, mut scripts_us) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
+    for round in 1..=ROUNDS {
+        for (which, script) in [with, without].into_iter().enumerate() {
+            command(&redis, "CONFIG", &["RESETSTAT"]).await?;
+            rates[which].push(rate(&redis, script).await?);
+            scripts_us[which].push(script_us(&command(&redis, "INFO", &["commandstats"]).await?)?);
+        }
+        println!("round {round} of {ROUNDS}");
+    }
+    let [with, without] = rates.map(median);
+    println!("{TASKS} tasks, holds a second, medians: {with:.0} with the journal, {without:.0} without");
+    println!("ratio: {:.3}", with / without);
+    let [with, without] = scripts_us.map(median);
+    println!("one script on the master, medians: {with:.1} us with the journal, {without:.1} us without");
+    println!("ratio: {:.3}", with / without);
+    Ok(())
+}
+
+async fn command(redis: &Client, name: &str, args: &[&str]) -> Result<Value> {
+    let call =
+        Call { deadline: soon(), idempotency: Idempotency::Idempotent, durability: Durability::Master };
+    let args: Vec<_> = args.iter().map(|arg| arg.as_bytes()).collect();
+    Ok(redis.command(name, &args, call).await?.value)
+}
+
+/// Microseconds that a script took at the average, by the server's own statistics.
+fn script_us(statistics: &Value) -> Result<f64> {
+    let Value::Bytes(text) = statistics else { bail!("the server tells no statistics") };
+    let text = str::from_utf8(text)?;
+    let line = text.lines().find(|line| line.starts_with("cmdstat_evalsha:"));
+    let us = line.and_then(|line| line.split_once("usec_per_call=")?.1.split(',').next()?.parse().ok());
+    us.context("the server has run no script")
+}
+
+/// The script without the lines that write an entry.
+fn without_journal() -> Result<&'static str> {
+    const END: &str = "'r', id)\n";
+    let begin = RESERVE.find("  local entry = {").context("the entry is not where it was")?;
+    let end = RESERVE[begin..].find(END).context("the entry does not end where it did")? + begin + END.len();
+    let text = format!("{}{}", &RESERVE[..begin], &RESERVE[end..]);
+    assert!(!text.contains("XADD"), "the journal is still written");
+    Ok(text.leak())
+}
+
+async fn rate(redis: &Client, script: &'static Script) -> Result<f64> {
+    let mut tasks = JoinSet::new();
+    for _ in 0..TASKS {
+        let redis = redis.clone();
+        tasks.spawn(async move {
+            let (mut holds, end) = (0, Instant::now() + ROUND);
+            while Instant::now() < end {
+                holds += u32::from(hold(&redis, script).await?);
+            }
+            anyhow::Ok(holds)
+        });
+    }
+    let holds = tasks.join_all().await.into_iter().sum::<Result<u32>>()?;
+    Ok(f64::from(holds) / ROUND.as_secs_f64())
+}
+
+/// A hold of one unit by a shopper of its own, acknowledged by a replica.
+async fn hold(redis: &Client, script: &Script) -> Result<bool> {
+    let (id, shopper): ([u8; 16], [u8; 16]) = (rand::random(), rand::random());
+    let mut call = Invocation::new(script).key("{journal}").arg("500").arg(id).arg(shopper);
+    for argument in ["account", "unit", "1", "0", "10000", ""] {
+        call = call.arg(argument);
+    }
+    let durability = Durability::Replicas { count: 1, timeout: Duration::from_millis(100) };
+    let call =
+        redis.invoke(&call, Call { deadline: soon(), idempotency: Idempotency::Idempotent, durability });
+    let Value::Array(answer) = call.await?.value else { return Ok(false) };
+    Ok(answer.first() == Some(&Value::Bytes(b"HELD".to_vec())))
+}
+
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_unstable_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+fn soon() -> Deadline {
+    Deadline::after(Duration::from_secs(4))
+}
