@@ -328,8 +328,9 @@ async fn while_a_ticket_can_be_taken_the_page_does_not_load_itself_again() {
     let mut first = Browser::new(&shop);
     let plain = first.open(&shop.path("/plain/en")).await;
     first.submit(&action(&plain.html, "/tickets"), "language=en").await;
-    eventually("the turn", async || {
-        (first.reserve("language=en&sku=unit").await.status == 303).then_some(())
+    let held = eventually("the turn", async || {
+        let held = first.reserve("language=en&sku=unit").await;
+        (held.status == 303).then(|| held.place().to_owned())
     })
     .await;
     // The gateway keeps the page for a moment.
@@ -347,6 +348,14 @@ async fn while_a_ticket_can_be_taken_the_page_does_not_load_itself_again() {
         plain.html.contains("http-equiv=\"refresh\" content=\"10\"").then_some(())
     })
     .await;
+    // Where nothing can return, a ticket would be good for nothing.
+    assert_eq!(shop.change_queue(&json!({ "door_closed": false })).await.status, 200);
+    let gives_tickets =
+        async || Browser::new(&shop).open(&shop.path("/plain/en")).await.html.contains("/tickets\"");
+    eventually("that tickets are given", async || gives_tickets().await.then_some(())).await;
+    let order = action(&first.open(&held).await.html, "/order");
+    assert_eq!(first.submit(&order, "language=en").await.status, 303);
+    eventually("that no more are given", async || (!gives_tickets().await).then_some(())).await;
 }
 
 #[tokio::test]

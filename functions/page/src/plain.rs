@@ -52,7 +52,7 @@ pub(crate) async fn show(
     let room = view.waiting_room.as_ref();
     let is_announced = view.state == SaleState::Announced;
     let opens_at = view.opens_at.filter(|_| is_announced);
-    let gives_tickets = room.is_some_and(gives_tickets) && view.state != SaleState::Paused;
+    let gives_tickets = room.is_some_and(gives_tickets) && !["paused", "sold_out"].contains(&state(&view));
     let plain = Plain {
         sale: &sale,
         definition,
