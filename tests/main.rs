@@ -66,6 +66,8 @@ mod settings;
 mod settle;
 mod shop;
 mod start;
+mod steps;
+mod steps_model;
 mod strangers;
 mod system;
 #[cfg(target_os = "linux")]
