@@ -112,5 +112,5 @@ async fn after_a_random_history_of_many_actors_at_once_every_unit_is_in_one_plac
         .collect();
     assert_eq!(in_ledger, orders_of.into_keys().collect());
     let journal = agreed(&shop).await;
-    assert_eq!(journal["forgotten"], 0);
+    assert_eq!(journal["taken_back"], 0);
 }

@@ -99,7 +99,7 @@ fn plain(schema: &str) -> Value {
             "conserved": true, "unsettled": 3,
             "skus": [{
                 "sku": "standard", "stock": 5000, "available": 4821, "held": 120, "sold": 59, "quarantined": 0,
-                "withdrawn": 0, "conserved": true
+                "withdrawn": 0, "changes": 412, "conserved": true
             }]
         }),
         "Units" => json!({

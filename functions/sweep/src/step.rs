@@ -76,7 +76,7 @@ impl Sweep {
                 active += 1;
                 self.sweep(&record, deadline).await
             } else if step.is_multiple_of(STEPS_BETWEEN_ALL) {
-                self.bring_up(&record.sale.id, deadline).await.map(|()| Swept::All)
+                self.look_after(&record.sale.id, deadline).await.map(|()| Swept::All)
             } else {
                 continue;
             };
@@ -93,7 +93,23 @@ impl Sweep {
         tracing::info!(function = "sweep", sales = active, unswept, "step");
     }
 
+    /// What a sale needs that is over: it can be lost, and its orders can be cancelled.
+    async fn look_after(&self, sale: &SaleId, deadline: Deadline) -> Result<(), PurchaseError> {
+        self.bring_up(sale, deadline).await?;
+        self.ledger.keep_journal(&self.stock, sale, deadline).await?;
+        Ok(())
+    }
+
+    /// The journal is kept whatever else fails.
     async fn sweep(&self, record: &SaleRecord, deadline: Deadline) -> Result<Swept, PurchaseError> {
+        let swept = self.settle(record, deadline).await;
+        let kept = self.ledger.keep_journal(&self.stock, &record.sale.id, deadline).await;
+        let swept = swept?;
+        kept?;
+        Ok(swept)
+    }
+
+    async fn settle(&self, record: &SaleRecord, deadline: Deadline) -> Result<Swept, PurchaseError> {
         let sale = &record.sale.id;
         self.bring_up(sale, deadline).await?;
         if record.sale.definition.waiting_room.is_some() {
@@ -109,7 +125,6 @@ impl Sweep {
             }
         }
         let (freed, swept) = self.free(sale, deadline).await?;
-        self.ledger.keep_journal(&self.stock, sale, deadline).await?;
         if freed > 0 || !due.is_empty() {
             tracing::info!(%sale, settled = due.len(), freed, "swept");
         }

@@ -48,7 +48,7 @@ pub(crate) struct SkuAudit {
     pub(crate) differences: Vec<Difference>,
     /// Whether the counters were compared, too: they could not while they changed.
     pub(crate) is_quiet: bool,
-    /// Whether the journal was compared, too: not while the sale goes on, nor where entries are missing.
+    /// Whether the journal was compared, too: not where it is behind, or entries are missing.
     pub(crate) is_journal_compared: bool,
     #[serde(skip)]
     pub(crate) runs: Vec<Run>,
@@ -75,8 +75,8 @@ impl AuditArguments {
         unless_reader_left(self.print(&skus))?;
         match skus.iter().map(|sku| sku.differences.len()).sum() {
             0_usize => Ok(()),
-            1 => bail!("one difference between Redis and the ledger"),
-            many => bail!("{many} differences between Redis and the ledger"),
+            1 => bail!("one difference between Redis, the ledger and the journal"),
+            many => bail!("{many} differences between Redis, the ledger and the journal"),
         }
     }
 

@@ -319,6 +319,7 @@ mod tests {
             sold: 1,
             quarantined: 0,
             withdrawn: 1,
+            changes: 0,
             conserved: true,
         };
         assert_eq!(books.sums(&right), [], "a hold whose time is over counts as available");

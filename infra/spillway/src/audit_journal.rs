@@ -6,74 +6,69 @@ use anyhow::Result;
 use sale::{SaleId, SkuView};
 
 use crate::audit::SkuAudit;
-use crate::audit_books::{Difference, persistent};
+use crate::audit_books::Difference;
 use crate::merchant::Merchant;
-use crate::replay::{Replay, SkuThen};
+use crate::replay::Replay;
 use crate::replay_command::read_journal;
 
-/// Looks at a journal that does not come to the counts: it is some seconds behind them.
+/// How often it is read on, because it is some seconds behind the sale.
 const ROUNDS: usize = 10;
-/// What is wrong stays wrong, to the last figure, so many times.
-const ROUNDS_WRONG: usize = 3;
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Compares the journal of a sale that is at rest, and adds what is wrong.
+/// What the journal says of a SKU.
+enum Told {
+    /// What Redis counts.
+    Same,
+    /// Not as far as Redis is, or entries are missing: nothing can be compared.
+    Unknown,
+    Differences(Vec<Difference>),
+}
+
+/// Compares the journal with the counters of each SKU, which name their last entry, and adds what is wrong. What a
+/// failover took back is wrong until the journal goes on, so it is looked at again.
 pub(crate) async fn compare(merchant: &Merchant, sale: &SaleId, skus: &mut [SkuAudit]) -> Result<()> {
-    if skus.iter().any(|sku| !sku.is_quiet) {
-        return Ok(());
-    }
     let (mut replay, mut cursor) = (Replay::default(), None);
-    let mut rounds: Vec<Vec<Vec<Difference>>> = Vec::new();
-    while rounds.len() < ROUNDS {
-        let counters = merchant.report(sale).await?.skus;
+    for round in 1..=ROUNDS {
+        let report = merchant.report(sale).await?;
         let add = |entry| {
             replay.add(entry);
             Ok(())
         };
         read_journal(merchant, sale, &mut cursor, add).await?;
-        let end = replay.end().map_or_else(Vec::new, |end| replay.at(end));
-        let of_sku = |sku: &SkuAudit| differences(sku, &counters, &end);
-        let round: Vec<_> = skus.iter().map(of_sku).collect();
-        let agrees = round.iter().all(Vec::is_empty);
-        rounds.push(round);
-        if agrees {
-            for sku in skus {
-                sku.is_journal_compared = end.iter().any(|then| then.sku == sku.sku && then.missing == 0);
+        let told = |sku: &SkuAudit| {
+            let counters = report.skus.iter().find(|view| view.sku == sku.sku);
+            counters.map_or(Told::Unknown, |counters| told(&replay, report.epoch, counters))
+        };
+        let told: Vec<_> = skus.iter().map(told).collect();
+        if round == ROUNDS || told.iter().all(|told| matches!(told, Told::Same)) {
+            for (sku, told) in skus.iter_mut().zip(told) {
+                sku.is_journal_compared = !matches!(told, Told::Unknown);
+                if let Told::Differences(differences) = told {
+                    sku.differences.extend(differences);
+                }
             }
             return Ok(());
         }
         tokio::time::sleep(PAUSE).await;
     }
-    let last = rounds.split_off(ROUNDS - ROUNDS_WRONG);
-    for (at, sku) in skus.iter_mut().enumerate() {
-        let rounds = last.iter().map(|round| round[at].clone()).collect();
-        let wrong = persistent(rounds);
-        sku.is_journal_compared = !wrong.is_empty() || last.iter().any(|round| round[at].is_empty());
-        sku.differences.extend(wrong);
-    }
     Ok(())
 }
 
-/// What the journal says otherwise than the counters of a SKU; nothing where entries are missing.
-fn differences(sku: &SkuAudit, counters: &[SkuView], end: &[SkuThen]) -> Vec<Difference> {
-    let counters = counters.iter().find(|view| view.sku == sku.sku);
-    let then = end.iter().find(|then| then.sku == sku.sku);
-    let (Some(view), Some(then)) = (counters, then) else {
-        return vec![Difference { serial: None, what: "the journal has no entry".to_owned() }];
-    };
-    if then.missing > 0 {
-        return Vec::new();
-    }
+fn told(replay: &Replay, epoch: u64, counters: &SkuView) -> Told {
+    let then = replay.after(&counters.sku, epoch, counters.changes);
+    let Some(then) = then.filter(|then| then.missing == 0) else { return Told::Unknown };
+    // A hold whose time is over is counted as available, until a script frees it.
     let pairs = [
-        ("in the stock", then.stock, view.stock),
-        ("available", then.available, view.available),
-        ("held", then.held, view.held),
-        ("sold", then.sold, view.sold),
-        ("quarantined", then.quarantined, view.quarantined),
+        ("in the stock", then.stock, counters.stock),
+        ("available or held", then.available + then.held, counters.available + counters.held),
+        ("sold", then.sold, counters.sold),
+        ("quarantined", then.quarantined, counters.quarantined),
     ];
     let wrong = pairs.into_iter().filter(|(_, journal, counted)| *journal != i64::from(*counted));
-    let what = |(what, journal, counted)| {
-        format!("by the journal {journal} units are {what}, counted are {counted}")
+    let difference = |(what, journal, counted)| Difference {
+        serial: None,
+        what: format!("by the journal {journal} units are {what}, by Redis {counted}"),
     };
-    wrong.map(|pair| Difference { serial: None, what: what(pair) }).collect()
+    let differences: Vec<_> = wrong.map(difference).collect();
+    if differences.is_empty() { Told::Same } else { Told::Differences(differences) }
 }

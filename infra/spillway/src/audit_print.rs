@@ -36,11 +36,10 @@ pub(crate) fn audit(sale: &SaleId, skus: &[SkuAudit]) -> String {
         }
         if !sku.is_quiet {
             lines.push(format!("{}: the counters were not compared, because the sale goes on", sku.sku));
-        } else if !sku.is_journal_compared {
-            lines.push(format!(
-                "{}: the journal was not compared, because the sale goes on or entries are missing, as `replay` tells",
-                sku.sku
-            ));
+        }
+        if !sku.is_journal_compared {
+            let why = "it is behind the sale, or entries are missing, as `replay` tells";
+            lines.push(format!("{}: the journal was not compared: {why}", sku.sku));
         }
     }
     lines.join("\n").trim_end().to_owned()

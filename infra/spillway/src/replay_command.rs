@@ -85,8 +85,19 @@ fn words(then: &Then) -> String {
     let headings = ["sku", "stock", "available", "held", "sold", "quarantined", "entries"];
     let mut table = Table::new(headings);
     let mut notes = Vec::new();
-    for SkuThen { sku, stock, available, held, sold, quarantined, entries, missing, forgotten, .. } in
-        &then.skus
+    for SkuThen {
+        sku,
+        stock,
+        available,
+        held,
+        sold,
+        quarantined,
+        entries,
+        missing,
+        taken_back,
+        was_lost_next,
+        ..
+    } in &then.skus
     {
         let [stock, available, held, sold, quarantined] =
             [stock, available, held, sold, quarantined].map(i64::to_string);
@@ -94,8 +105,11 @@ fn words(then: &Then) -> String {
         if *missing > 0 {
             notes.push(format!("{sku}: {missing} entries are missing, so that its counts may be wrong"));
         }
-        if *forgotten > 0 {
-            notes.push(format!("{sku}: a failover took back {forgotten} entries, which are left out"));
+        if *taken_back > 0 {
+            notes.push(format!("{sku}: a failover took back {taken_back} entries, which are left out"));
+        }
+        if *was_lost_next {
+            notes.push(format!("{sku}: Redis was lost next, and its last seconds may be missing"));
         }
     }
     if then.skus.is_empty() {

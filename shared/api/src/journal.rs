@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct JournalQuery {
     /// `next_cursor` of the page before; the first page has none.
+    #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub cursor: Option<String>,
 }

@@ -78,9 +78,11 @@ impl OrderState {
 #[serde(deny_unknown_fields)]
 pub struct OrdersQuery {
     /// `next_cursor` of the page before; the first page has none.
+    #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub cursor: Option<String>,
     /// Orders on the page, at most.
+    #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(with = "u16", range(min = 1, max = ORDERS_MAX)))]
     pub limit: Option<u16>,
 }

@@ -1,5 +1,6 @@
 //! A sale's journal: parts that follow one another, each written once and never changed.
 
+use futures_util::future::try_join_all;
 use sale::{Deadline, JournalEntry, JournalId, JournalPart, KeptPart, SaleId, Stock};
 
 use crate::item::{Item, Malformed, read_text, text};
@@ -7,6 +8,10 @@ use crate::table::{KEY, journal_key};
 use crate::{Ledger, LedgerError, PurchaseError};
 
 const ENTRIES: &str = "entries";
+
+/// Entries of a page that is put together of several parts, and how many those may be.
+const PAGE_ENTRIES: usize = 500;
+const PAGE_PARTS: u64 = 30;
 
 /// Parts that one call keeps: what is left comes with the next one.
 const PARTS_MAX: usize = 50;
@@ -31,12 +36,14 @@ impl Ledger {
                 || self.journal_part(sale, before, deadline).await?.is_some();
             if is_next && self.write_part(sale, &part, deadline).await? {
                 entries += part.entries.len();
-                kept = Some(KeptPart { number: part.number, last: last_of(&part.entries) });
+                let last = last_of(&part.entries);
+                kept = Some(KeptPart { number: part.number, last, is_restored: false });
             } else {
                 // Or somebody was first, or Redis has forgotten what was kept.
                 let number = self.last_part(sale, if is_next { part.number } else { 0 }, deadline).await?;
                 let last = self.journal_part(sale, number, deadline).await?;
-                kept = Some(KeptPart { number, last: last.as_deref().and_then(last_of) });
+                let last = last.as_deref().and_then(last_of);
+                kept = Some(KeptPart { number, last, is_restored: !is_next });
             }
         }
         Ok(entries)
@@ -53,6 +60,29 @@ impl Ledger {
         let lines = read_text(&item, ENTRIES)?.lines();
         let entries = lines.map(str::parse).collect::<Result<_, _>>().map_err(|_| Malformed(ENTRIES))?;
         Ok(Some(entries))
+    }
+
+    /// A page of a sale's journal from this part on, and the number of the part behind it: parts that belong to a quiet
+    /// time are read together. `None` where there is no such part yet.
+    pub async fn journal_page(
+        &self,
+        sale: &SaleId,
+        first: u64,
+        deadline: Deadline,
+    ) -> Result<Option<(Vec<JournalEntry>, u64)>, LedgerError> {
+        let Some(mut entries) = self.journal_part(sale, first, deadline).await? else { return Ok(None) };
+        let mut next = first + 1;
+        if entries.len() < PAGE_ENTRIES / 2 {
+            let parts = (next..next + PAGE_PARTS).map(|number| self.journal_part(sale, number, deadline));
+            for part in try_join_all(parts).await? {
+                let Some(part) = part.filter(|part| entries.len() + part.len() <= PAGE_ENTRIES) else {
+                    break;
+                };
+                entries.extend(part);
+                next += 1;
+            }
+        }
+        Ok(Some((entries, next)))
     }
 
     /// Writes a part, or tells that there is one of its number.

@@ -19,6 +19,9 @@ use crate::{Ledger, Order, SaleRecord, StoreOutcome};
 /// Serials in one part: a script over as many takes a few milliseconds of the master.
 pub(crate) const SERIALS_PER_PART: u32 = 500;
 
+/// Parts after which the journal leaves Redis: each writes an entry for every order of its serials.
+const PARTS_BETWEEN_DRAINS: u32 = 20;
+
 impl Ledger {
     /// Begins the takeover of this sale and of every other that Redis lacks, so that none of them is told not to
     /// exist while another is there already. A sale that was never loaded is left to [`Ledger::load`].
@@ -119,7 +122,7 @@ impl Ledger {
         deadline: Deadline,
     ) -> Result<(), PurchaseError> {
         let id = &record.sale.id;
-        let mut first = sku.first;
+        let (mut first, mut parts) = (sku.first, 0);
         loop {
             // A part without a serial tells that there is none, where nothing is left or never was.
             let last = sku.last.min(first + SERIALS_PER_PART - 1);
@@ -138,6 +141,10 @@ impl Ledger {
                 return Ok(());
             }
             first = last + 1;
+            parts += 1;
+            if parts % PARTS_BETWEEN_DRAINS == 0 {
+                self.keep_journal(stock, id, deadline).await?;
+            }
         }
     }
 }

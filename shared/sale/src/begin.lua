@@ -37,7 +37,10 @@ local function hold_of_receipt()
     r.units = redeem(sku, r.id, serials)
   else
     r.units = available(sku) >= #serials and take(sku, #serials)
-    if not r.units then return nil, {'NO_UNIT', now, (sku.held > 0 or sku.quarantined > 0) and 1 or 0} end
+    if not r.units then
+      local fault = store_sku(sku)
+      return nil, fault or {'NO_UNIT', now, (sku.held > 0 or sku.quarantined > 0) and 1 or 0}
+    end
     move(sku, 'redeemed', 'available', 'held', r.id, r.units)
   end
   count(r)

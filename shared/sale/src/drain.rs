@@ -29,6 +29,8 @@ pub struct KeptPart {
     pub number: u64,
     /// Its last entry; `None` where there is no part, and the number is 0.
     pub last: Option<JournalId>,
+    /// Whether the ledger has nothing behind it, although Redis knows of more: it was restored.
+    pub is_restored: bool,
 }
 
 impl Stock {
@@ -46,6 +48,7 @@ impl Stock {
             .invocation(&DRAIN, sale)
             .arg(number.unwrap_or_default())
             .arg(last.unwrap_or_default())
+            .arg(u8::from(kept.is_some_and(|kept| kept.is_restored)).to_string())
             .arg(ENTRIES_MAX.to_string())
             .arg(BYTES_MAX.to_string());
         let mut answer = self.write_durably(script, deadline).await?;

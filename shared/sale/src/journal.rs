@@ -115,6 +115,8 @@ words! {
         Quarantined = "quarantined",
         /// A receipt brought its hold back.
         Redeemed = "redeemed",
+        /// Nothing moved. A failover lost what was kept behind the entry before this one, if anything was.
+        Resumed = "resumed",
         /// A takeover is over: nobody can claim these units any more.
         Recovered = "recovered",
     }

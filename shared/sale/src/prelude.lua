@@ -125,22 +125,28 @@ local function store_sku(sku)
   return broken(sku)
 end
 
+-- Writes an entry of the journal. It is numbered within its SKU and epoch, and has Redis's time, so that a missing one is
+-- noticed.
+local function note(sku, change, from, to, id, quantity, units)
+  sku.changes = sku.changes + 1
+  local entry = {sale.epoch, sku.changes, sku.name, change, from, to, quantity}
+  local serials = units and ' ' .. table.concat(units, ' ') or ''
+  redis.call('XADD', journal_key, 'MAXLEN', '~', JOURNAL_MAX, now .. '-*',
+    'm', table.concat(entry, ' ') .. serials, 'r', id)
+end
+
 -- Moves units between the counts of their SKU, and writes it into the journal. Counts: available (which the lists
 -- of serials are, so that nothing is added up here), held, sold, quarantined, and outside, not in the stock. `change`
--- is why, `id` which reservation, or empty; `units` are serials, or how many where any of them are meant. An entry is
--- numbered within its SKU and epoch, and has Redis's time: so a missing one is noticed.
+-- is why, `id` which reservation, or empty; `units` are serials, or how many where any of them are meant.
 local function move(sku, change, from, to, id, units)
-  local quantity = type(units) == 'table' and #units or units
+  local is_list = type(units) == 'table'
+  local quantity = is_list and #units or units
   if quantity == 0 then return end
   if from == 'outside' then sku.stock = sku.stock + quantity end
   if to == 'outside' then sku.stock = sku.stock - quantity end
   if sku[from] then sku[from] = sku[from] - quantity end
   if sku[to] then sku[to] = sku[to] + quantity end
-  sku.changes = sku.changes + 1
-  local entry = {sale.epoch, sku.changes, sku.name, change, from, to, quantity}
-  local serials = type(units) == 'table' and ' ' .. table.concat(units, ' ') or ''
-  redis.call('XADD', journal_key, 'MAXLEN', '~', JOURNAL_MAX, now .. '-*',
-    'm', table.concat(entry, ' ') .. serials, 'r', id)
+  note(sku, change, from, to, id, quantity, is_list and units)
 end
 
 -- A SKU that the sale has not had yet.
@@ -187,7 +193,7 @@ local function give_back(sku, change, from, id, units)
     end
   end
   move(sku, change, from, 'available', id, returned)
-  move(sku, 'found_sold', from, 'sold', id, found)
+  move(sku, 'found_sold', from, 'sold', '', found)
 end
 
 local function mark_sold(sku_name, unit)
@@ -281,11 +287,11 @@ local function discount(r)
   store_shopper(r.shopper, kept)
 end
 
-local CHANGE_TO = {r = 'released', x = 'expired', k = 'cancelled'}
+local CHANGE_OF_END = {r = 'released', x = 'expired', k = 'cancelled'}
 
 -- Ends a held or confirming reservation without an order: its units are available again.
 local function end_hold(sku, r, state)
-  give_back(sku, CHANGE_TO[state], 'held', r.id, r.units)
+  give_back(sku, CHANGE_OF_END[state], 'held', r.id, r.units)
   redis.call('ZREM', sku.holds_key, r.id)
   redis.call('ZREM', unsettled_key, r.id)
   r.state = state

@@ -39,13 +39,13 @@ for _, r in ipairs(read_orders(sku, 8)) do
 end
 
 -- Serials beyond the stock were withdrawn; which ones they were does not matter.
-local recovered = {}
+local recovered = 0
 for serial = first, last do
   if is_building then
     if redis.call('GETBIT', sku.sold_key, serial) == 0 then redis.call('SETBIT', kept_back, serial, 1) end
-  elseif redis.call('SETBIT', kept_back, serial, 0) == 1 and sku.quarantined > #recovered then
+  elseif redis.call('SETBIT', kept_back, serial, 0) == 1 and sku.quarantined > recovered then
     redis.call('RPUSH', sku.returned_key, serial)
-    recovered[#recovered + 1] = serial
+    recovered = recovered + 1
   end
 end
 move(sku, 'recovered', 'quarantined', 'available', '', recovered)

@@ -4,7 +4,7 @@
 --   VIEW  state, version, epoch, opens_at in ms or empty, closes_at in ms or empty, definition or empty,
 --         reservations unsettled, size of the waiting room's record (0: it has none) and the record, see below,
 --         then per SKU: name, stock, available, held, sold, quarantined,
---         withdrawn, 1 while conserved else 0
+--         withdrawn, number of its last entry in the journal or 0, 1 while conserved else 0
 -- A hold whose time is over counts as available as soon as the next reserve would take it: one unit
 -- each, which is exact for quantity 1 and else too low until the sweep has freed it.
 -- Cost: O(SKUs × log holds).
@@ -47,7 +47,7 @@ for name in sale.skus:gmatch('[^,]+') do
   local sku = load_sku(name)
   local overdue = redis.call('ZCOUNT', sku.holds_key, '-inf', now - skew_ms)
   for _, field in ipairs({name, sku.stock, available(sku) + overdue, sku.held - overdue, sku.sold,
-    sku.quarantined, sku.withdrawn, broken(sku) and 0 or 1}) do
+    sku.quarantined, sku.withdrawn, tonumber(redis.call('HGET', sku.key, 'changes') or 0), broken(sku) and 0 or 1}) do
     answer[#answer + 1] = field
   end
 end

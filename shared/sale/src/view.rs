@@ -81,6 +81,8 @@ pub struct SkuView {
     pub quarantined: u32,
     /// Units that the merchant took out of the stock.
     pub withdrawn: u32,
+    /// Number of its last entry in the journal, in the epoch of the sale; 0 where there is none.
+    pub changes: u64,
     /// Whether the sum above holds.
     pub conserved: bool,
 }
@@ -142,6 +144,7 @@ fn read_skus(fields: &mut Fields) -> Result<Vec<SkuView>, Malformed> {
             sold: fields.number()?,
             quarantined: fields.number()?,
             withdrawn: fields.number()?,
+            changes: fields.number()?,
             conserved: fields.flag()?,
         });
     }
