@@ -254,7 +254,10 @@ fn query_parameters(schema: &Value) -> Vec<Value> {
     let schema_requires = |name: &str| required.is_some_and(|required| required.contains(&json!(name)));
     let parameter = |(name, member): (&String, &Value)| {
         let mut schema = member.clone();
-        let description = schema.as_object_mut().unwrap().remove("description").unwrap();
+        let members = schema.as_object_mut().unwrap();
+        let description = members.remove("description").unwrap();
+        // What is not given is not `null`.
+        members.remove("default");
         if name == "limit" {
             schema["default"] = json!(ORDERS_DEFAULT);
         }
