@@ -31,6 +31,14 @@ const NEEDED_BY_TESTS: &[Needed] = &[
     Needed { program: "systemd-analyze", version_argument: "--version", apt: "systemd", brew: "" },
 ];
 
+/// Python's environments, which Debian keeps in a package of their own: without it pip is missing in them.
+const PYTHON: Needed = Needed {
+    program: "python3",
+    version_argument: "-cimport ensurepip, venv",
+    apt: "python3-venv",
+    brew: "python",
+};
+
 /// The browser of those who have none of [`BROWSERS`].
 const BROWSER: Needed =
     Needed { program: "chromium", version_argument: "--version", apt: "chromium", brew: "chromium" };
@@ -64,6 +72,11 @@ pub(crate) fn ensure_for_tests() -> Result<()> {
         install(&[&BROWSER])?;
     }
     ensure()
+}
+
+/// The same for programs that come as packages of Python.
+pub(crate) fn ensure_python() -> Result<()> {
+    ensure_each(&[PYTHON])
 }
 
 /// Where the browser is in which the tests open the page.
