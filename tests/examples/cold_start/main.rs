@@ -32,7 +32,7 @@ use crate::runtime::event;
 
 const ROUNDS: usize = 40;
 
-const FUNCTIONS: [&str; 5] = ["session", "page", "reserve", "confirm", "admin"];
+const FUNCTIONS: [&str; 6] = ["session", "page", "queue", "reserve", "confirm", "admin"];
 const WITH_LEDGER: [&str; 2] = ["confirm", "admin"];
 
 /// How many requests the processor time of one is the mean of.
@@ -97,6 +97,7 @@ async fn main() -> Result<()> {
             let (request, status, trips) = match *function {
                 "session" => (market.open_session(), 201, Duration::ZERO),
                 "page" => (market.status(), 200, trips.view),
+                "queue" => (market.join(round)?, 201, trips.join),
                 "reserve" => (market.reserve(round)?, 201, trips.reserve),
                 "confirm" => (market.confirm(round, &held)?, 201, trips.confirm),
                 _ => (market.show(), 200, trips.show),

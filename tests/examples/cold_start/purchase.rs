@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use ledger::{ConfirmOutcome, Ledger};
 use sale::{
-    Deadline, IdSecret, IdempotencyKey, RateLimit, ReservationId, ReserveOutcome, ReserveRequest, SaleId,
-    Shopper, ShopperKind, Sku, Stock,
+    Deadline, Definition, IdSecret, IdempotencyKey, RateLimit, ReservationId, ReserveOutcome, ReserveRequest,
+    SaleId, Shopper, ShopperKind, Sku, Stock, WaitingRoom,
 };
 use sentinel::Client;
 use serde_json::{Value, json};
@@ -20,11 +20,13 @@ use crate::runtime::event;
 use crate::terms::units;
 
 const DEADLINE: Duration = Duration::from_secs(4);
+const RATE_LIMIT: RateLimit = RateLimit { quota: 10, window: Duration::from_secs(10) };
 
-/// A sale of which each round buys two units.
+/// A sale of which each round buys two units, and one with a waiting room that it joins twice.
 pub(crate) struct Market {
     running: Running,
     sale: SaleId,
+    sale_with_room: SaleId,
     ids: IdSecret,
 }
 
@@ -32,6 +34,7 @@ pub(crate) struct Market {
 #[derive(Debug)]
 pub(crate) struct Trips {
     pub(crate) view: Duration,
+    pub(crate) join: Duration,
     pub(crate) reserve: Duration,
     pub(crate) confirm: Duration,
     pub(crate) show: Duration,
@@ -42,9 +45,14 @@ impl Market {
         let admin = ExtraFunction::start(&running, "admin", &[])?;
         let sale = SaleId::parse("cold-start")?;
         let at_admin = Running { url: admin.origin.clone(), ..running.clone() };
-        Merchant::new(&at_admin)?.define(&sale, &units(stock)).await?;
+        let merchant = Merchant::new(&at_admin)?;
+        merchant.define(&sale, &units(stock)).await?;
+        let sale_with_room = SaleId::parse("cold-start-with-room")?;
+        let room = WaitingRoom { lobby_opens_at: None, rate_per_minute: 60, turn_seconds: 60 };
+        let terms = Definition { waiting_room: Some(room), ..units(stock) };
+        merchant.define(&sale_with_room, &terms).await?;
         let ids = IdSecret::new(&BASE64.decode(running.id_secret.as_bytes())?)?;
-        Ok(Self { running, sale, ids })
+        Ok(Self { running, sale, sale_with_room, ids })
     }
 
     /// The settings of every function here.
@@ -68,6 +76,12 @@ impl Market {
     pub(crate) fn show(&self) -> Value {
         let token = format!("Bearer {}", self.running.admin_token);
         event("GET", &format!("/admin/sales/{}", self.sale), &[("authorization", &token)], "")
+    }
+
+    pub(crate) fn join(&self, round: usize) -> Result<Value> {
+        let token = self.token(round)?;
+        let path = format!("/sales/{}/tickets", self.sale_with_room);
+        Ok(event("POST", &path, &[("authorization", &token)], ""))
     }
 
     pub(crate) fn reserve(&self, round: usize) -> Result<Value> {
@@ -100,6 +114,11 @@ impl Market {
             Shopper { id: self.ids.shopper(ShopperKind::Account, &subject), kind: ShopperKind::Account };
         let id = self.ids.reservation(&self.sale, &shopper.id, &IdempotencyKey::parse("\"first\"")?);
         let began = Instant::now();
+        let stock = self.stock()?;
+        stock.join(&self.sale_with_room, &shopper, RATE_LIMIT, Deadline::after(DEADLINE)).await?;
+        let join = began.elapsed();
+
+        let began = Instant::now();
         self.hold(id, shopper).await?;
         let reserve = began.elapsed();
 
@@ -111,13 +130,13 @@ impl Market {
 
         let began = Instant::now();
         self.ledger().sale(&self.sale, Deadline::after(DEADLINE)).await?.context("no sale")?;
-        Ok(Trips { view, reserve, confirm, show: began.elapsed() })
+        Ok(Trips { view, join, reserve, confirm, show: began.elapsed() })
     }
 
     async fn hold(&self, id: ReservationId, shopper: Shopper) -> Result<()> {
-        let rate_limit = RateLimit { quota: 10, window: Duration::from_secs(10) };
         let (sale, sku) = (self.sale.clone(), Sku::parse("unit")?);
-        let request = ReserveRequest { id, sale, sku, quantity: 1, shopper, ticket: None, rate_limit };
+        let request =
+            ReserveRequest { id, sale, sku, quantity: 1, shopper, ticket: None, rate_limit: RATE_LIMIT };
         let outcome = self.stock()?.reserve(&request, Deadline::after(DEADLINE)).await?.outcome;
         ensure!(matches!(outcome, ReserveOutcome::Held(_)), "{outcome:?}");
         Ok(())
