@@ -3,7 +3,8 @@
 
 use ledger::{CancelOutcome, ConfirmOutcome, Order};
 use sale::{
-    CompareOutcome, Compared, ComparedPart, Definition, PartOrder, Progress, ReserveOutcome, Sku, Verdict,
+    CompareOutcome, Compared, ComparedCancels, ComparedPart, Definition, PartOrder, Progress, ReserveOutcome,
+    Sku, Verdict,
 };
 use sentinel::Value;
 
@@ -43,6 +44,8 @@ impl Memory {
         }
         let sku = format!("{{{}}}:sku:unit", alone.id);
         command(&alone.redis, "HSET", &[&sku, "compared", "another history:all"]).await;
+        let sale = format!("{{{}}}", alone.id);
+        command(&alone.redis, "HSET", &[&sale, "cancels_compared", "another history:all"]).await;
     }
 }
 
@@ -55,7 +58,7 @@ fn order(outcome: ConfirmOutcome) -> Order {
 
 async fn compared(alone: &Alone) -> Compared {
     match alone.stock.progress(&alone.id, soon()).await.unwrap() {
-        Progress::Compared(skus) => skus[0].1,
+        Progress::Compared(skus, _) => skus[0].1,
         progress => panic!("{progress:?}"),
     }
 }
@@ -107,6 +110,30 @@ async fn orders_that_a_failover_made_redis_forget_are_there_again_and_count() {
     let none = alone.stock.reserve(&wish(&alone.id, 7, 1), soon()).await.unwrap().outcome;
     assert!(matches!(none, ReserveOutcome::SoldOut { .. }), "{none:?}");
     assert_eq!(alone.figures().await, "0/0/6/0");
+}
+
+#[tokio::test]
+async fn a_cancel_that_a_failover_made_redis_forget_is_done_again() {
+    let alone = Alone::with("compare-cancels", Definition { limit_per_shopper: 1, ..units(3) }).await;
+    let [ann, bob] = [alone.reserve(1, 1).await, alone.reserve(2, 1).await];
+    let order_of_ann = order(alone.confirm(&ann).await);
+    order(alone.confirm(&bob).await);
+    let before = Memory::of(&alone).await;
+    cancel(&alone, &order_of_ann).await;
+    before.restore(&alone).await;
+    assert_eq!(alone.figures().await, "1/0/2/0", "Redis has forgotten the cancel");
+    for _ in 0..3 {
+        alone.rebuild().await;
+        settle(&alone).await;
+    }
+    assert_eq!(alone.figures().await, "2/0/1/0");
+    let progress = alone.stock.progress(&alone.id, soon()).await.unwrap();
+    assert!(matches!(progress, Progress::Compared(_, ComparedCancels::All)), "{progress:?}");
+    let again = alone.reserve(1, 1).await;
+    order(alone.confirm(&again).await);
+    let other = alone.stock.reserve(&wish(&alone.id, 2, 1), soon()).await.unwrap().outcome;
+    assert!(matches!(other, ReserveOutcome::LimitReached { .. }), "{other:?}");
+    assert_eq!(alone.figures().await, "1/0/2/0");
 }
 
 #[tokio::test]

@@ -29,5 +29,5 @@ async fn main() -> ExitCode {
 }
 
 async fn step(sweep: Arc<Sweep>) {
-    sweep.step().await;
+    Box::pin(sweep.step()).await;
 }

@@ -3,13 +3,20 @@
 
 use std::time::Duration;
 
-use sale::{CompareOutcome, Compared, ComparedPart, Deadline, PartOrder, Sku, Stock};
+use sale::{
+    CancelsPage, CompareOutcome, Compared, ComparedCancels, ComparedPart, Deadline, PartOrder, SaleId, Sku,
+    Stock,
+};
 
 use crate::takeover::SERIALS_PER_PART;
-use crate::{Ledger, PurchaseError, SaleRecord};
+use crate::{Cursor, Ledger, OrderState, PurchaseError, SaleRecord};
 
 /// Parts of a SKU at once, so that one large sale does not keep the sweep from the others.
 const PARTS_MAX: u32 = 40;
+
+/// Orders on a page, and pages at once.
+const ORDERS_PER_PAGE: u16 = 500;
+const PAGES_MAX: u32 = 40;
 
 /// With less time than this left, the rest waits for the next step: it is not urgent, and what is must be done.
 const TIME_FOR_OTHERS: Duration = Duration::from_secs(5);
@@ -21,12 +28,54 @@ impl Ledger {
         stock: &Stock,
         record: &SaleRecord,
         skus: &[(Sku, Compared)],
+        cancels: &ComparedCancels,
         deadline: Deadline,
     ) -> Result<(), PurchaseError> {
+        let mut is_all = true;
         for (sku, compared) in skus {
             if let Compared::Before(first) = compared {
                 self.compare_sku(stock, record, sku, *first, deadline).await?;
+                is_all = false;
             }
+        }
+        // One step later: the index that lists them follows the orders.
+        match cancels {
+            ComparedCancels::From(from) if is_all => {
+                self.compare_cancels(stock, &record.sale.id, from, deadline).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Looks for cancelled orders whose cancel Redis does not know: of a unit that is sold there nobody else can tell.
+    async fn compare_cancels(
+        &self,
+        stock: &Stock,
+        sale: &SaleId,
+        from: &str,
+        deadline: Deadline,
+    ) -> Result<(), PurchaseError> {
+        let mut from = from.to_owned();
+        let mut lost = 0;
+        for _ in 0..PAGES_MAX {
+            if deadline.remaining() < TIME_FOR_OTHERS {
+                break;
+            }
+            let cursor = Cursor::parse(&from).unwrap_or_default();
+            let page = self.orders(sale, cursor, ORDERS_PER_PAGE, deadline).await?;
+            let cancelled = page.orders.iter().filter(|order| order.state == OrderState::Cancelled);
+            let cancelled: Vec<_> = cancelled.map(|order| order.reservation).collect();
+            let next = page.next.map(|cursor| cursor.encode());
+            let page = CancelsPage { from: &from, next: next.as_deref(), cancelled: &cancelled };
+            match stock.compare_cancels(sale, &page, deadline).await? {
+                CompareOutcome::Stale => break,
+                CompareOutcome::Compared { repaired } => lost += repaired,
+            }
+            let Some(next) = next else { break };
+            from = next;
+        }
+        if lost > 0 {
+            tracing::warn!(%sale, lost, "Redis had lost cancels, which are done again");
         }
         Ok(())
     }

@@ -95,7 +95,9 @@ impl Ledger {
         loop {
             let progress = match stock.progress(id, deadline).await? {
                 Progress::Takeover(progress) => progress,
-                Progress::Compared(skus) => return self.compare(stock, record, &skus, deadline).await,
+                Progress::Compared(skus, cancels) => {
+                    return self.compare(stock, record, &skus, &cancels, deadline).await;
+                }
                 Progress::SaleNotFound => return Ok(()),
             };
             let is_building = progress.phase == TakeoverPhase::Building;

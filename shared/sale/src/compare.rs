@@ -26,9 +26,9 @@ pub struct ComparedPart<'a> {
 /// What became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CompareOutcome {
-    /// Redis has these orders; so many of them it did not have before.
+    /// Redis has what the ledger says; so much of it it did not have before.
     Compared {
-        /// Orders that Redis had lost.
+        /// Orders, or cancels, that Redis had lost.
         repaired: u32,
     },
     /// Somebody else is further, there was a failover, or a takeover is under way. Nothing was changed.

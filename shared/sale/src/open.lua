@@ -19,6 +19,6 @@ for i = 4, #ARGV, 2 do
   redis.call('HSET', sku_key(ARGV[i]), 'compared', ARGV[3] .. ':all')
 end
 redis.call('HSET', sale_key, 'version', 0, 'epoch', ARGV[2], 'clock', now,
-  'skus', table.concat(names, ','))
+  'skus', table.concat(names, ','), 'cancels_compared', ARGV[3] .. ':all')
 redis.call('SET', SEED_KEY, 1)
 return {'OPENED', now}

@@ -6,7 +6,8 @@
 -- Keys of a sale, all behind the tag:
 --   (none)             hash    window, limit, hold length, epoch, clock, definition; rate, turn_ms, lobby_at, joined,
 --                              serving_paused, door_closed, serve_to, seed: the waiting room, where there is one;
---                              journal_part, journal_kept: the last part of the journal that the ledger has
+--                              journal_part, journal_kept: the last part of the journal that the ledger has;
+--                              cancels_compared: in which history cancels were held against the ledger, and how far
 --   :sku:<sku>         hash    stock top next held sold quarantined withdrawn price; changes: entries of the journal;
 --                              compared: in which history it was held against the ledger, and how far
 --   :returned:<sku>    list    serials below `next` that came back

@@ -49,8 +49,8 @@ pub struct SkuProgress {
 pub enum Progress {
     /// A takeover is under way.
     Takeover(TakeoverProgress),
-    /// None is; how far each SKU was held against the ledger.
-    Compared(Vec<(Sku, Compared)>),
+    /// None is; how far each SKU was held against the ledger, and how far cancelled orders were.
+    Compared(Vec<(Sku, Compared)>, ComparedCancels),
     /// No such sale.
     SaleNotFound,
 }
@@ -64,13 +64,35 @@ pub enum Compared {
     Before(u32),
 }
 
+/// How far cancelled orders were held against Redis, likewise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ComparedCancels {
+    /// All of them.
+    All,
+    /// The page that begins here comes next; empty for the first one.
+    From(String),
+}
+
+/// What was compared in another history of the dataset counts no more: something of it may be lost.
+fn in_history<'a>(stored: &'a str, lineage: &str) -> Option<&'a str> {
+    let (of, how_far) = stored.split_once(':')?;
+    (of == lineage && !lineage.is_empty()).then_some(how_far)
+}
+
 impl Compared {
-    /// What was compared in another history of the dataset counts no more: something of it may be lost.
     fn read(stored: &str, lineage: &str) -> Self {
-        match stored.split_once(':').filter(|(of, _)| *of == lineage && !lineage.is_empty()) {
-            Some((_, "all")) => Self::All,
-            Some((_, next)) => Self::Before(next.parse().unwrap_or(1)),
-            None => Self::Before(1),
+        match in_history(stored, lineage) {
+            Some("all") => Self::All,
+            next => Self::Before(next.and_then(|next| next.parse().ok()).unwrap_or(1)),
+        }
+    }
+}
+
+impl ComparedCancels {
+    fn read(stored: &str, lineage: &str) -> Self {
+        match in_history(stored, lineage) {
+            Some("all") => Self::All,
+            next => Self::From(next.unwrap_or_default().to_owned()),
         }
     }
 }
@@ -105,12 +127,13 @@ impl Stock {
             "UNDER_WAY" => Ok(Progress::Takeover(TakeoverProgress::read(answer.now, &mut answer.fields)?)),
             "NONE" => {
                 let lineage = self.lineage();
+                let cancels = ComparedCancels::read(&answer.fields.text()?, &lineage);
                 let mut skus = Vec::new();
                 while !answer.fields.is_empty() {
                     let sku = answer.fields.sku()?;
                     skus.push((sku, Compared::read(&answer.fields.text()?, &lineage)));
                 }
-                Ok(Progress::Compared(skus))
+                Ok(Progress::Compared(skus, cancels))
             }
             "SALE_NOT_FOUND" => Ok(Progress::SaleNotFound),
             _ => Err(StockError::unknown_word(answer.word)),

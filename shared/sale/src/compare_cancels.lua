@@ -1,0 +1,26 @@
+-- Names cancelled orders to the sweep of whose cancel Redis does not know, after a failover that may have lost it: their
+-- units are sold here and nobody's in the ledger. Pages of a sale's orders follow one another; the first one begins anew.
+--
+-- ARGV[2] lineage of the dataset   ARGV[3] where the page begins, empty for the first one
+-- ARGV[4] where the next page begins, or `all` after the last
+-- ARGV[5…] reservation ids of the cancelled orders on it
+-- Answers {word, now, …}: COMPARED, and how many cancels Redis had lost; STALE, this page is not the next one;
+-- SALE_NOT_FOUND.
+-- Cost: O(cancelled orders × log unsettled).
+local missing = load_sale()
+if missing then return missing end
+touch_clock()
+local lineage, from = ARGV[2], ARGV[3]
+local compared = redis.call('HGET', sale_key, 'cancels_compared')
+if sale.phase or (from ~= '' and compared ~= lineage .. ':' .. from) then return {'STALE', now} end
+
+local lost = 0
+for i = 5, #ARGV do
+  local r = load_reservation(ARGV[i])
+  if r and (r.state == 'h' or r.state == 'c' or r.state == 'o') then
+    redis.call('ZADD', unsettled_key, now, r.id)
+    lost = lost + 1
+  end
+end
+redis.call('HSET', sale_key, 'cancels_compared', lineage .. ':' .. ARGV[4])
+return {'COMPARED', now, lost}
