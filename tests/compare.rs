@@ -4,7 +4,7 @@
 use ledger::{CancelOutcome, ConfirmOutcome, Order};
 use sale::{
     CompareOutcome, Compared, ComparedCancels, ComparedPart, Definition, PartOrder, Progress, ReserveOutcome,
-    Sku, Verdict,
+    Sku,
 };
 use sentinel::Value;
 
@@ -66,7 +66,7 @@ async fn compared(alone: &Alone) -> Compared {
 async fn cancel(alone: &Alone, order: &Order) {
     let cancelled = alone.ledger.cancel(&order.id, order.confirmed_at, soon()).await.unwrap();
     assert!(matches!(cancelled, CancelOutcome::Cancelled(_)));
-    alone.stock.finish(&alone.id, &order.reservation, Verdict::Cancelled, soon()).await.unwrap();
+    alone.ledger.finish_in_stock(&alone.stock, &alone.id, &order.reservation, soon()).await.unwrap();
 }
 
 /// What the sweep does with what is due.
@@ -137,6 +137,29 @@ async fn a_cancel_that_a_failover_made_redis_forget_is_done_again() {
 }
 
 #[tokio::test]
+async fn a_lost_cancel_that_is_done_again_does_not_take_the_unit_from_who_bought_it_since() {
+    let alone = Alone::with("compare-resold", units(2)).await;
+    let order_of_ann = order(alone.confirm(&alone.reserve(1, 1).await).await);
+    order(alone.confirm(&alone.reserve(2, 1).await).await);
+    let before = Memory::of(&alone).await;
+    cancel(&alone, &order_of_ann).await;
+    let order_of_cat = order(alone.confirm(&alone.reserve(3, 1).await).await);
+    assert_eq!(order_of_cat.units, order_of_ann.units);
+    before.restore(&alone).await;
+    for _ in 0..3 {
+        alone.rebuild().await;
+        settle(&alone).await;
+    }
+    assert_eq!(alone.figures().await, "0/0/2/0");
+    let nobody = alone.stock.reserve(&wish(&alone.id, 4, 1), soon()).await.unwrap().outcome;
+    assert!(matches!(nobody, ReserveOutcome::SoldOut { may_return: false }), "{nobody:?}");
+    // The next cancel is hers, and the unit is there once.
+    cancel(&alone, &order_of_cat).await;
+    assert_eq!(alone.figures().await, "1/0/1/0");
+    assert_eq!(alone.reserve(5, 1).await.units, order_of_cat.units);
+}
+
+#[tokio::test]
 async fn parts_follow_one_another_in_one_history_and_an_old_word_of_an_order_does_not_outlive_its_cancel() {
     let alone = Alone::with("compare-parts", units(6)).await;
     let sku = Sku::parse("unit").unwrap();
@@ -160,6 +183,7 @@ async fn parts_follow_one_another_in_one_history_and_an_old_word_of_an_order_doe
     assert_eq!(send(part(4, 6, &[])).await, nothing);
     assert_eq!(send(part(4, 6, &[])).await, CompareOutcome::Stale, "not twice");
     settle(&alone).await;
+    assert_eq!(alone.figures().await, "6/0/0/0", "the unit is where it was, and once");
     let holds: Vec<_> =
         futures_util::future::join_all((1..=6).map(|shopper| alone.reserve(shopper, 1))).await;
     assert!(holds.iter().any(|hold| hold.units == ordered.units), "the cancelled unit is sold again");

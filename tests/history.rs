@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ledger::{CONFIRM_DEADLINE, ConfirmOutcome};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
-use sale::{IdempotencyKey, ReleaseOutcome, ReserveOutcome, Verdict};
+use sale::{IdempotencyKey, ReleaseOutcome, ReserveOutcome};
 use tokio::task::JoinSet;
 
 use crate::expiry::wish;
@@ -70,7 +70,7 @@ async fn act(shop: Arc<Shop>, actor: u8, seed: u64) -> Seen {
                 let confirmed = ledger.confirm(&stock, sale, id, shopper, None, soon()).await.unwrap();
                 let ConfirmOutcome::Confirmed(order) = confirmed else { panic!("{confirmed:?}") };
                 ledger.cancel(&order.id, order.confirmed_at, soon()).await.unwrap();
-                stock.finish(sale, id, Verdict::Cancelled, soon()).await.unwrap();
+                ledger.finish_in_stock(&stock, sale, id, soon()).await.unwrap();
             }
             _ => match ledger.confirm(&stock, sale, id, shopper, None, soon()).await.unwrap() {
                 ConfirmOutcome::Confirmed(order) => seen.ordered.extend(order.units),

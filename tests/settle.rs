@@ -113,10 +113,11 @@ async fn verdicts_in_any_order_and_number_leave_redis_at_what_the_ledger_says() 
     use sale::Verdict::{Abandoned, Cancelled, Ordered};
     let stock = stock(&shared());
     let sku = Sku::parse("unit").unwrap();
+    let (ordered, cancelled) = (Ordered { sku: &sku, units: &[1] }, Cancelled { sku: &sku, units: &[1] });
     for (verdicts, figures) in [
-        (vec![Ordered { sku: &sku, units: &[1] }; 2], (4, 0, 1)),
-        (vec![Ordered { sku: &sku, units: &[1] }, Cancelled, Cancelled], (5, 0, 0)),
-        (vec![Cancelled, Ordered { sku: &sku, units: &[1] }], (5, 0, 0)),
+        (vec![ordered; 2], (4, 0, 1)),
+        (vec![ordered, cancelled, cancelled], (5, 0, 0)),
+        (vec![cancelled, ordered], (5, 0, 0)),
         (vec![Abandoned, Abandoned], (5, 0, 0)),
     ] {
         let sale = crate::expiry::open_in_redis(&stock, units(5)).await.id;

@@ -9,7 +9,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseResult, TestRng, TestR
 use sale::{
     BeginOutcome, Definition, FindOutcome, IdSecret, IdempotencyKey, ReleaseOutcome, Reservation,
     ReservationId, ReservationState as State, ReserveOutcome, ReserveRequest, RestockOutcome, Sale, SaleId,
-    Sku, Verdict, WithdrawOutcome,
+    Sku, WithdrawOutcome,
 };
 
 use crate::expiry::wish;
@@ -160,7 +160,7 @@ impl Real<'_> {
             Step::Cancel(_) => {
                 match ledger.cancel(&id.order(), jiff::Timestamp::now(), soon()).await.unwrap() {
                     CancelOutcome::Cancelled(_) => {
-                        stock.finish(sale, id, Verdict::Cancelled, soon()).await.unwrap();
+                        ledger.finish_in_stock(stock, sale, id, soon()).await.unwrap();
                         "cancelled".to_owned()
                     }
                     CancelOutcome::OrderNotFound => "no order".to_owned(),

@@ -7,7 +7,6 @@ use axum::extract::State;
 use edge::{OrderPath, Problem, Query, RequestKey, SalePath, Within, invalid_fields};
 use jiff::Timestamp;
 use ledger::{CONFIRM_DEADLINE, CancelOutcome, Cursor, Order};
-use sale::{FinishOutcome, Verdict};
 
 use crate::{App, problem};
 
@@ -44,9 +43,7 @@ pub(crate) async fn cancel(
         CancelOutcome::Cancelled(order) => order,
         CancelOutcome::OrderNotFound => return Err(Problem::order_not_found()),
     };
-    let finished = app.stock.finish(&order.sale, &order.reservation, Verdict::Cancelled, deadline).await?;
-    if finished != FinishOutcome::Finished {
-        tracing::warn!(order = %id, ?finished, "Redis did not know a cancelled order");
-    }
+    let finished = app.ledger.finish_in_stock(&app.stock, &order.sale, &order.reservation, deadline);
+    finished.await.map_err(problem)?;
     Ok(axum::Json(cancelled))
 }

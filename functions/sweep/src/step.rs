@@ -96,6 +96,7 @@ impl Sweep {
     /// What a sale needs that is over: it can be lost, and its orders can be cancelled.
     async fn look_after(&self, sale: &SaleId, deadline: Deadline) -> Result<(), PurchaseError> {
         self.bring_up(sale, deadline).await?;
+        self.settle_due(sale, deadline).await?;
         self.ledger.keep_journal(&self.stock, sale, deadline).await?;
         Ok(())
     }
@@ -116,6 +117,16 @@ impl Sweep {
             self.tick(sale, deadline).await?;
         }
         self.record_withdrawals(sale, deadline).await?;
+        let settled = self.settle_due(sale, deadline).await?;
+        let (freed, swept) = self.free(sale, deadline).await?;
+        if freed > 0 || settled > 0 {
+            tracing::info!(%sale, settled, freed, "swept");
+        }
+        Ok(swept)
+    }
+
+    /// Asks the ledger about confirms and cancels that can no longer be under way; how many there were.
+    async fn settle_due(&self, sale: &SaleId, deadline: Deadline) -> Result<usize, PurchaseError> {
         let due = self.stock.due(sale, SETTLED_MAX, deadline).await?;
         for Due { id, may_abandon } in &due {
             if *may_abandon {
@@ -124,11 +135,7 @@ impl Sweep {
                 self.ledger.finish_in_stock(&self.stock, sale, id, deadline).await?;
             }
         }
-        let (freed, swept) = self.free(sale, deadline).await?;
-        if freed > 0 || !due.is_empty() {
-            tracing::info!(%sale, settled = due.len(), freed, "swept");
-        }
-        Ok(swept)
+        Ok(due.len())
     }
 
     /// Moves the waiting room on, at a pace that Redis and the ledger keep up with, and keeps its record.

@@ -55,6 +55,9 @@ pub(crate) async fn compare(merchant: &Merchant, sale: &SaleId, skus: &mut [SkuA
 }
 
 fn told(replay: &Replay, epoch: u64, counters: &SkuView) -> Told {
+    if counters.changes == 0 && counters.stock == 0 {
+        return Told::Same;
+    }
     let then = replay.after(&counters.sku, epoch, counters.changes);
     let Some(then) = then.filter(|then| then.missing == 0) else { return Told::Unknown };
     // A hold whose time is over is counted as available, until a script frees it.

@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{Delete, TransactWriteItem, Update};
+use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use sale::{Deadline, OrderId};
 
@@ -21,8 +22,21 @@ pub enum CancelOutcome {
 }
 
 impl Ledger {
+    /// Those units of a cancelled order that no other order has: after a failover that lost the cancel, somebody may.
+    pub(crate) async fn free_units(
+        &self,
+        order: &Order,
+        deadline: Deadline,
+    ) -> Result<Vec<u32>, LedgerError> {
+        let items =
+            order.units.iter().map(|unit| self.get(unit_key(&order.sale, &order.sku, *unit), deadline));
+        let items = try_join_all(items).await?;
+        let free = order.units.iter().zip(items).filter(|(_, item)| item.is_none());
+        Ok(free.map(|(unit, _)| *unit).collect())
+    }
+
     /// Cancels an order. Its units are free in the ledger at once; Redis is told by
-    /// [`sale::Stock::finish`] afterwards.
+    /// [`Ledger::finish_in_stock`] afterwards.
     pub async fn cancel(
         &self,
         id: &OrderId,

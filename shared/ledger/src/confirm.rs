@@ -163,7 +163,7 @@ impl Ledger {
         deadline: Deadline,
     ) -> Result<Settled, PurchaseError> {
         let settled = self.settle(sale, id, deadline).await?;
-        finish_as(&settled, stock, sale, id, deadline).await?;
+        self.finish_as(&settled, stock, sale, id, deadline).await?;
         Ok(settled)
     }
 
@@ -177,28 +177,33 @@ impl Ledger {
     ) -> Result<Option<Settled>, PurchaseError> {
         let decided = self.decided(id, deadline).await?;
         if let Some(settled) = &decided {
-            finish_as(settled, stock, sale, id, deadline).await?;
+            self.finish_as(settled, stock, sale, id, deadline).await?;
         }
         Ok(decided)
     }
-}
 
-async fn finish_as(
-    settled: &Settled,
-    stock: &Stock,
-    sale: &SaleId,
-    id: &ReservationId,
-    deadline: Deadline,
-) -> Result<(), PurchaseError> {
-    let verdict = match settled {
-        Settled::Ordered(order) => Verdict::Ordered { sku: &order.sku, units: &order.units },
-        Settled::Cancelled(_) => Verdict::Cancelled,
-        Settled::Abandoned => Verdict::Abandoned,
-    };
-    if stock.finish(sale, id, verdict, deadline).await? == FinishOutcome::Forgotten {
-        tracing::warn!(%sale, reservation = %id, ?settled, "Redis had forgotten a reservation");
+    async fn finish_as(
+        &self,
+        settled: &Settled,
+        stock: &Stock,
+        sale: &SaleId,
+        id: &ReservationId,
+        deadline: Deadline,
+    ) -> Result<(), PurchaseError> {
+        let free;
+        let verdict = match settled {
+            Settled::Ordered(order) => Verdict::Ordered { sku: &order.sku, units: &order.units },
+            Settled::Cancelled(order) => {
+                free = self.free_units(order, deadline).await?;
+                Verdict::Cancelled { sku: &order.sku, units: &free }
+            }
+            Settled::Abandoned => Verdict::Abandoned,
+        };
+        if stock.finish(sale, id, verdict, deadline).await? == FinishOutcome::Forgotten {
+            tracing::warn!(%sale, reservation = %id, ?settled, "Redis had forgotten a reservation");
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Step three. The order stands without it: what fails here is left to the sweep.

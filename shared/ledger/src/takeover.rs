@@ -9,8 +9,8 @@
 use std::time::Duration;
 
 use sale::{
-    AppliedRestock, Deadline, Part, PartOrder, Progress, RebuildOutcome, SaleId, SeedOutcome, SeedSku,
-    Seeding, SkuProgress, Stock, TakeoverPhase, TakeoverProgress,
+    AppliedRestock, Causes, Deadline, Part, PartOrder, Progress, RebuildOutcome, SaleId, SeedOutcome,
+    SeedSku, Seeding, SkuProgress, Stock, TakeoverPhase, TakeoverProgress,
 };
 
 use crate::confirm::{CONFIRM_DEADLINE, PurchaseError};
@@ -96,7 +96,11 @@ impl Ledger {
             let progress = match stock.progress(id, deadline).await? {
                 Progress::Takeover(progress) => progress,
                 Progress::Compared(skus, cancels) => {
-                    return self.compare(stock, record, &skus, &cancels, deadline).await;
+                    // It is not urgent; what is must not wait for it.
+                    if let Err(error) = self.compare(stock, record, &skus, &cancels, deadline).await {
+                        tracing::warn!(sale = %id, error = %Causes(&error), "Redis could not be held against the ledger");
+                    }
+                    return Ok(());
                 }
                 Progress::SaleNotFound => return Ok(()),
             };
@@ -144,8 +148,10 @@ impl Ledger {
             }
             first = last + 1;
             parts += 1;
-            if parts % PARTS_BETWEEN_DRAINS == 0 {
-                self.keep_journal(stock, id, deadline).await?;
+            if parts % PARTS_BETWEEN_DRAINS == 0
+                && let Err(error) = self.keep_journal(stock, id, deadline).await
+            {
+                tracing::warn!(sale = %id, error = %Causes(&error), "the journal could not be kept");
             }
         }
     }

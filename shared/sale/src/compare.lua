@@ -26,10 +26,10 @@ for _, ordered in ipairs(read_orders(sku, 7)) do
     redis.call('ZREM', unsettled_key, known.id)
     repaired = repaired + 1
   elseif state ~= 'o' and state ~= 'k' then
-    for _, unit in ipairs(ordered.units) do mark_sold(sku.name, unit) end
+    for _, unit in ipairs(ordered.units) do mark_sold(sku.name, unit, false) end
     store_reservation(ordered)
     count(ordered)
-    redis.call('ZADD', unsettled_key, now, ordered.id)
+    redis.call('ZADD', unsettled_key, 'GT', now, ordered.id)
     repaired = repaired + 1
   end
 end

@@ -18,7 +18,7 @@ local lost = 0
 for i = 5, #ARGV do
   local r = load_reservation(ARGV[i])
   if r and (r.state == 'h' or r.state == 'c' or r.state == 'o') then
-    redis.call('ZADD', unsettled_key, now, r.id)
+    redis.call('ZADD', unsettled_key, 'GT', now, r.id)
     lost = lost + 1
   end
 end

@@ -21,8 +21,9 @@ end
 if kept ~= '' and #redis.call('XRANGE', journal_key, kept, kept) > 0 then
   redis.call('XTRIM', journal_key, 'MINID', kept)
   from = '(' .. kept
-elseif kept ~= '' then
+elseif kept ~= '' and redis.call('HGET', sale_key, 'journal_resumed') ~= kept then
   -- The numbers of these entries show what else the ledger has that is lost.
+  redis.call('HSET', sale_key, 'journal_resumed', kept)
   for name in sale.skus:gmatch('[^,]+') do
     local sku = load_sku(name)
     note(sku, 'resumed', 'available', 'available', '', 0)

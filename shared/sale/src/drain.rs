@@ -9,7 +9,7 @@ use crate::{JournalEntry, JournalId, SaleId, Stock, StockError};
 static DRAIN: Script = script!("drain.lua");
 
 /// Entries and bytes of one part: far below what an item of the ledger may have, and read by a script in a
-/// millisecond. The entry that ends a takeover has 500 serials.
+/// millisecond. An entry has ten serials at most.
 const ENTRIES_MAX: u32 = 500;
 const BYTES_MAX: u32 = 100_000;
 

@@ -22,7 +22,7 @@ for _, unit in ipairs(r.units) do
   list[#list + 1] = unit
 end
 if #gone == 0 then return tell({'EXCHANGED', now}, r) end
-for _, unit in ipairs(gone) do mark_sold(r.sku, unit) end
+for _, unit in ipairs(gone) do mark_sold(r.sku, unit, false) end
 
 local sku = load_sku(r.sku)
 while available(sku) < #gone do
@@ -34,6 +34,7 @@ if not units then
   if fault then return fault end
   return {'NO_UNIT', now, (sku.held > #r.units or sku.quarantined > 0) and 1 or 0}
 end
+for _, unit in ipairs(gone) do mark_sold(r.sku, unit, true) end
 move(sku, 'lost', 'held', 'sold', r.id, gone)
 move(sku, 'held', 'available', 'held', r.id, units)
 for _, unit in ipairs(units) do kept[#kept + 1] = unit end

@@ -3,7 +3,7 @@
 --
 -- ARGV[2] reservation id
 -- ARGV[3] verdict: ordered, cancelled, or abandoned (no order, and there never will be one)
--- ARGV[4] SKU   ARGV[5…] serials of the order, where it is ordered
+-- ARGV[4] SKU   ARGV[5…] serials: of the order, where it is ordered; of those of a cancelled order that no other has
 -- Answers {word, now}: FINISHED, also on a repeat; FORGOTTEN, Redis had lost the hold of an order: the
 -- serials are marked as sold and are counted when they turn up; SALE_NOT_FOUND.
 -- Cost: O(units × log unsettled).
@@ -18,22 +18,30 @@ local is_live = r and (r.state == 'h' or r.state == 'c')
 local noted_until = tonumber(redis.call('ZSCORE', unsettled_key, id) or 0)
 if is_live or verdict ~= 'ordered' or noted_until <= now then redis.call('ZREM', unsettled_key, id) end
 
--- Sold units become available again.
-local function cancel()
-  for _, unit in ipairs(r.units) do redis.call('SETBIT', sku.sold_key, unit, 0) end
-  give_back(sku, 'cancelled', 'sold', r.id, r.units)
-  r.state = 'k'
-  store_reservation(r)
-  discount(r)
+-- Units of a cancelled order are available again. One that is not counted as sold is still where it was. One that another
+-- order has, because a failover lost the cancel and what came after it, stays sold, and counts for that order.
+local function free()
+  local sold = {}
+  for i = 5, #ARGV do
+    local unit = tonumber(ARGV[i])
+    if redis.call('GETBIT', sku.sold_key, unit) == 1 then
+      redis.call('SETBIT', sku.sold_key, unit, 0)
+      if redis.call('GETBIT', unfound_key(sku.name), unit) == 1 then
+        redis.call('SETBIT', unfound_key(sku.name), unit, 0)
+      else
+        sold[#sold + 1] = unit
+      end
+    end
+  end
+  give_back(sku, 'cancelled', 'sold', id, sold)
 end
 
 if verdict == 'ordered' and not (r and (is_live or r.state == 'o' or r.state == 'k')) then
   local its_sku, sold = is_in_quarantine() and load_sku(ARGV[4]), {}
   for i = 5, #ARGV do
-    mark_sold(ARGV[4], ARGV[i])
-    if its_sku and redis.call('SETBIT', quarantine_key(ARGV[4]), ARGV[i], 0) == 1 then
-      sold[#sold + 1] = ARGV[i]
-    end
+    local was_kept_back = its_sku and redis.call('SETBIT', quarantine_key(ARGV[4]), ARGV[i], 0) == 1
+    mark_sold(ARGV[4], ARGV[i], was_kept_back == true)
+    if was_kept_back then sold[#sold + 1] = ARGV[i] end
   end
   if its_sku then move(its_sku, 'sold', 'quarantined', 'sold', id, sold) end
   local fault = its_sku and store_sku(its_sku)
@@ -44,9 +52,13 @@ if verdict == 'ordered' and is_live then
   for i = 5, #ARGV do ordered[#ordered + 1] = tonumber(ARGV[i]) end
   become_order(sku, r, ordered)
 elseif verdict == 'cancelled' and is_live then
+  free()
   end_hold(sku, r, 'k')
 elseif verdict == 'cancelled' and r and r.state == 'o' then
-  cancel()
+  free()
+  r.state = 'k'
+  store_reservation(r)
+  discount(r)
 elseif verdict == 'abandoned' and is_live then
   end_hold(sku, r, 'x')
 end

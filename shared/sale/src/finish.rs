@@ -1,6 +1,6 @@
 //! Finish: Redis does what the ledger says of a reservation.
 
-use sentinel::{Deadline, Script};
+use sentinel::{Deadline, Invocation, Script};
 
 use crate::script::script;
 use crate::{ReservationId, SaleId, Sku, Stock, StockError};
@@ -18,7 +18,12 @@ pub enum Verdict<'a> {
         units: &'a [u32],
     },
     /// The order was cancelled.
-    Cancelled,
+    Cancelled {
+        /// The order's SKU.
+        sku: &'a Sku,
+        /// Those of its units that no other order has.
+        units: &'a [u32],
+    },
     /// There is no order and never will be one.
     Abandoned,
 }
@@ -35,6 +40,10 @@ pub enum FinishOutcome {
     SaleNotFound,
 }
 
+fn with_units<'a>(script: Invocation<'a>, sku: &Sku, units: &[u32]) -> Invocation<'a> {
+    units.iter().fold(script.arg(sku.as_str()), |script, unit| script.arg(unit.to_string()))
+}
+
 impl Stock {
     /// Settles a reservation as the ledger says. Safe to repeat, and in whatever order verdicts arrive.
     pub async fn finish(
@@ -46,10 +55,8 @@ impl Stock {
     ) -> Result<FinishOutcome, StockError> {
         let script = self.invocation(&FINISH, sale).arg(id.as_bytes());
         let script = match verdict {
-            Verdict::Ordered { sku, units } => units
-                .iter()
-                .fold(script.arg("ordered").arg(sku.as_str()), |script, unit| script.arg(unit.to_string())),
-            Verdict::Cancelled => script.arg("cancelled"),
+            Verdict::Ordered { sku, units } => with_units(script.arg("ordered"), sku, units),
+            Verdict::Cancelled { sku, units } => with_units(script.arg("cancelled"), sku, units),
             Verdict::Abandoned => script.arg("abandoned"),
         };
         let answer = self.write(script, deadline).await?;

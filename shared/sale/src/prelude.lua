@@ -6,7 +6,8 @@
 -- Keys of a sale, all behind the tag:
 --   (none)             hash    window, limit, hold length, epoch, clock, definition; rate, turn_ms, lobby_at, joined,
 --                              serving_paused, door_closed, serve_to, seed: the waiting room, where there is one;
---                              journal_part, journal_kept: the last part of the journal that the ledger has;
+--                              journal_part, journal_kept: the last part of the journal that the ledger has; journal_resumed: the
+--                              last entry of a part that was found lost;
 --                              cancels_compared: in which history cancels were held against the ledger, and how far
 --   :sku:<sku>         hash    stock top next held sold quarantined withdrawn price; changes: entries of the journal;
 --                              compared: in which history it was held against the ledger, and how far
@@ -14,6 +15,8 @@
 --   :withdrawn:<sku>   list    serials below `top` that left the stock
 --   :quarantine:<sku>  string  bitmap of serials that a takeover keeps back
 --   :sold:<sku>        string  bitmap of sold serials
+--   :unfound:<sku>     string  bitmap of those among them that are not counted as sold yet: Redis had lost their order,
+--                              and they are still in a hold or for sale
 --   :holds:<sku>       zset    reservation id by expires_at, only while held
 --   :unsettled         zset    reservation id by the instant from which the sweep looks at it
 --   :r:<id>            string  one reservation; without an order it ends a day after the sale's end
@@ -42,6 +45,7 @@ local function returned_key(name) return sale_key .. ':returned:' .. name end
 local function withdrawn_key(name) return sale_key .. ':withdrawn:' .. name end
 local function quarantine_key(name) return sale_key .. ':quarantine:' .. name end
 local function sold_key(name) return sale_key .. ':sold:' .. name end
+local function unfound_key(name) return sale_key .. ':unfound:' .. name end
 local function holds_key(name) return sale_key .. ':holds:' .. name end
 local function reservation_key(id) return sale_key .. ':r:' .. id end
 local function shopper_key(shopper) return sale_key .. ':p:' .. shopper end
@@ -115,7 +119,8 @@ end
 -- The invariant of every SKU. An answer that begins with BROKEN wakes an operator.
 local function broken(sku)
   local found = available(sku)
-  if found >= 0 and sku.held >= 0 and sku.stock == found + sku.held + sku.sold + sku.quarantined then return nil end
+  local fewest = math.min(found, sku.held, sku.sold, sku.quarantined)
+  if fewest >= 0 and sku.stock == found + sku.held + sku.sold + sku.quarantined then return nil end
   return redis.error_reply(string.format('BROKEN %s %s: stock %d, available %d, held %d, sold %d, quarantined %d',
     sale_key, sku.name, sku.stock, found, sku.held, sku.sold, sku.quarantined))
 end
@@ -159,6 +164,12 @@ local function add_sku(name, stock)
   return store_sku(sku)
 end
 
+-- Counts units as sold that were marked so before.
+local function find_sold(sku, from, units)
+  for _, unit in ipairs(units) do redis.call('SETBIT', unfound_key(sku.name), unit, 0) end
+  move(sku, 'found_sold', from, 'sold', '', units)
+end
+
 -- Takes `quantity` serials, or none. A serial whose sold bit is set was confirmed while Redis had
 -- forgotten it: it is counted as sold here and another one is taken.
 local function take(sku, quantity)
@@ -174,7 +185,7 @@ local function take(sku, quantity)
       return nil
     end
     if redis.call('GETBIT', sku.sold_key, serial) == 1 then
-      move(sku, 'found_sold', 'available', 'sold', '', {serial})
+      find_sold(sku, 'available', {serial})
     else
       units[#units + 1] = serial
     end
@@ -194,11 +205,13 @@ local function give_back(sku, change, from, id, units)
     end
   end
   move(sku, change, from, 'available', id, returned)
-  move(sku, 'found_sold', from, 'sold', '', found)
+  find_sold(sku, from, found)
 end
 
-local function mark_sold(sku_name, unit)
-  redis.call('SETBIT', sold_key(sku_name), unit, 1)
+-- Marks a unit as sold. One that is not counted as sold here is counted when it turns up, unless it was before.
+local function mark_sold(sku_name, unit, is_counted)
+  local was_marked = redis.call('SETBIT', sold_key(sku_name), unit, 1) == 1
+  if was_marked == is_counted then redis.call('SETBIT', unfound_key(sku_name), unit, is_counted and 0 or 1) end
 end
 
 -- The rate limit of a shopper as one number, the instant at which the bucket will be full again: whether this
@@ -303,10 +316,11 @@ end
 -- A held or confirming reservation becomes an order of these units: they are sold, and what else it held is
 -- available again.
 local function become_order(sku, r, ordered)
-  local named, sold, returned = {}, {}, {}
+  local held, named, sold, returned = {}, {}, {}, {}
+  for _, unit in ipairs(r.units) do held[unit] = true end
   for _, unit in ipairs(ordered) do
     named[unit] = true
-    mark_sold(sku.name, unit)
+    mark_sold(sku.name, unit, held[unit] == true)
   end
   for _, unit in ipairs(r.units) do
     local list = named[unit] and sold or returned

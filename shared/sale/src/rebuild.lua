@@ -25,11 +25,10 @@ local kept_back = quarantine_key(sku.name)
 for _, r in ipairs(read_orders(sku, 8)) do
   local is_new, sold = not load_reservation(r.id), {}
   for _, unit in ipairs(r.units) do
-    mark_sold(sku.name, unit)
     local was_kept_back = redis.call('SETBIT', kept_back, unit, 0) == 1
-    if was_kept_back or (is_building and is_new) then
-      sold[#sold + 1] = unit
-    end
+    local is_counted = was_kept_back or (is_building and is_new)
+    mark_sold(sku.name, unit, is_counted)
+    if is_counted then sold[#sold + 1] = unit end
   end
   move(sku, 'sold', 'quarantined', 'sold', r.id, sold)
   if is_new then
