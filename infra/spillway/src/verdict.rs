@@ -171,7 +171,7 @@ mod tests {
         serde_json::from_value(json!({
             "sale": "s", "state": "open", "server_time": "2026-01-01T00:00:00Z", "epoch": 1, "conserved": true,
             "unsettled": 0, "skus": [{"sku": "k", "stock": 10, "available": 10 - sold, "held": 0, "sold": sold,
-            "quarantined": 0, "withdrawn": 0, "conserved": true}]
+            "quarantined": 0, "withdrawn": 0, "changes": 0, "conserved": true}]
         }))
         .unwrap()
     }
