@@ -41,6 +41,7 @@ mod metrics;
 mod node_files;
 mod nodes;
 mod notify;
+mod on_master;
 mod openapi;
 mod openapi_answers;
 mod openapi_document;

@@ -5,9 +5,12 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use ledger::Ledger;
-use sale::{Deadline, Stock};
-use sentinel::{Call, Client, Durability, Idempotency, Value};
+use sale::Stock;
+use sentinel::{Client, Value};
 use spillway::{OPERATOR, Parts, Running, Stack, StackOptions};
+
+use crate::on_master;
+pub(crate) use crate::on_master::soon;
 
 /// Until something that must happen has happened.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
@@ -81,22 +84,14 @@ pub(crate) fn ledger(running: &Running) -> Ledger {
     Ledger::of_emulator(&running.dynamodb_url).with_table(running.ledger_table.clone())
 }
 
-/// A deadline that no working call meets.
-pub(crate) fn soon() -> Deadline {
-    Deadline::after(Duration::from_secs(4))
-}
-
 /// Runs a Redis command on the master.
 pub(crate) async fn command(client: &Client, name: &str, args: &[&str]) -> Value {
-    let args: Vec<_> = args.iter().map(|arg| arg.as_bytes()).collect();
-    command_of_bytes(client, name, &args).await
+    on_master::command(client, name, args).await.unwrap()
 }
 
 /// The same with arguments that are no text.
 pub(crate) async fn command_of_bytes(client: &Client, name: &str, args: &[&[u8]]) -> Value {
-    let call =
-        Call { deadline: soon(), idempotency: Idempotency::Idempotent, durability: Durability::Master };
-    client.command(name, args, call).await.unwrap().value
+    on_master::command_of_bytes(client, name, args).await.unwrap()
 }
 
 /// Waits until this gives something, and gives it; fails after [`PATIENCE`].

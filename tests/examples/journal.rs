@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+#[path = "../on_master.rs"]
+mod on_master;
 #[path = "../terms.rs"]
 mod terms;
 
@@ -13,11 +15,12 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use sale::{Deadline, Sale, SaleId, Stock};
+use sale::{Sale, SaleId, Stock};
 use sentinel::{Call, Client, Durability, Idempotency, Invocation, Script, Value};
 use spillway::{OPERATOR, Parts, Stack, StackOptions};
 use tokio::task::JoinSet;
 
+use crate::on_master::{command, soon};
 use crate::terms::units;
 
 const TASKS: u64 = 64;
@@ -65,13 +68,6 @@ async fn measure(stack: &Stack) -> Result<()> {
     println!("one script on the master, medians: {with:.1} us with the journal, {without:.1} us without");
     println!("ratio: {:.3}", with / without);
     Ok(())
-}
-
-async fn command(redis: &Client, name: &str, args: &[&str]) -> Result<Value> {
-    let call =
-        Call { deadline: soon(), idempotency: Idempotency::Idempotent, durability: Durability::Master };
-    let args: Vec<_> = args.iter().map(|arg| arg.as_bytes()).collect();
-    Ok(redis.command(name, &args, call).await?.value)
 }
 
 /// Microseconds that a script took at the average, by the server's own statistics.
@@ -126,8 +122,4 @@ async fn hold(redis: &Client, script: &Script) -> Result<bool> {
 fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_unstable_by(f64::total_cmp);
     figures[figures.len() / 2]
-}
-
-fn soon() -> Deadline {
-    Deadline::after(Duration::from_secs(4))
 }

@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+#[path = "../on_master.rs"]
+mod on_master;
 #[path = "../terms.rs"]
 mod terms;
 
@@ -17,9 +19,10 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use ledger::{Ledger, RecordOutcome, SaleRecord};
 use sale::{Deadline, Reservation, ReservationId, ReservationState, Sale, SaleId, ShopperId, Sku, Stock};
-use sentinel::{Call, Client, Durability, Idempotency, Value};
+use sentinel::{Client, Value};
 use spillway::{OPERATOR, Parts, Stack, StackOptions};
 
+use crate::on_master::{command, soon};
 use crate::terms::units;
 
 const ORDERS: u32 = 100_000;
@@ -98,17 +101,6 @@ async fn write(ledger: &Ledger, sale: &SaleId, unit: u32) -> Result<()> {
     let recorded = ledger.record(&reservation, now, soon()).await?;
     ensure!(matches!(recorded, RecordOutcome::Recorded(_)), "{recorded:?}");
     Ok(())
-}
-
-fn soon() -> Deadline {
-    Deadline::after(Duration::from_secs(10))
-}
-
-async fn command(redis: &Client, name: &str, args: &[&str]) -> Result<Value> {
-    let call =
-        Call { deadline: soon(), idempotency: Idempotency::Idempotent, durability: Durability::Master };
-    let args: Vec<_> = args.iter().map(|arg| arg.as_bytes()).collect();
-    Ok(redis.command(name, &args, call).await?.value)
 }
 
 /// The longest entry; each is a number, a time, how long it took in microseconds, and more.
