@@ -14,6 +14,7 @@ use crate::layout::make_folder;
 use crate::merchant::Merchant;
 use crate::replay_command::read_journal;
 use crate::sale_command::read_orders;
+use crate::sale_print::serials;
 
 /// How the files are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -65,7 +66,7 @@ impl Line for OrderAnswer {
             self.reservation_id.to_string(),
             self.sku.to_string(),
             self.quantity.to_string(),
-            serials(&self.units),
+            serials(&self.units, " "),
             self.state.as_str().to_owned(),
             self.price_minor.to_string(),
             self.total_minor.to_string(),
@@ -102,14 +103,10 @@ impl Line for JournalEntryAnswer {
             self.from.as_str().to_owned(),
             self.to.as_str().to_owned(),
             self.quantity.to_string(),
-            serials(&self.units),
+            serials(&self.units, " "),
             self.reservation_id.map_or_else(String::new, |id| id.to_string()),
         ]
     }
-}
-
-fn serials(units: &[u32]) -> String {
-    units.iter().map(u32::to_string).collect::<Vec<_>>().join(" ")
 }
 
 /// Writes both files into this folder.

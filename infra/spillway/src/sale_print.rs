@@ -83,14 +83,19 @@ pub(crate) fn order(order: &OrderAnswer) -> String {
         order.state.as_str(),
         order.sku.as_str(),
         format!("{} {}", order.total_minor, order.currency),
-        serials(&order.units)
+        serials(&order.units, ", ")
     )
 }
 
 /// An order after its cancel.
 pub(crate) fn cancelled(order: &OrderAnswer) -> String {
     let at = order.cancelled_at.map_or_else(String::new, |at| format!(" since {at}"));
-    format!("order {} is {}{at}; unit {} went back", order.id, order.state.as_str(), serials(&order.units))
+    format!(
+        "order {} is {}{at}; unit {} went back",
+        order.id,
+        order.state.as_str(),
+        serials(&order.units, ", ")
+    )
 }
 
 /// A restock.
@@ -104,6 +109,7 @@ pub(crate) fn withdrawn(answer: &Withdrawn, asked: u32) -> String {
     format!("{sku}: {withdrawn} of {asked} units taken out, its stock is now {stock}")
 }
 
-fn serials(units: &[u32]) -> String {
-    units.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
+/// Serials, with this between them.
+pub(crate) fn serials(units: &[u32], separator: &str) -> String {
+    units.iter().map(u32::to_string).collect::<Vec<_>>().join(separator)
 }
