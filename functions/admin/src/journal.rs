@@ -20,9 +20,7 @@ pub(crate) async fn list(
     let page = app.ledger.journal_page(&sale, number, deadline).await.map_err(problem)?;
     let Some((entries, next)) = page else {
         app.ledger.sale(&sale, deadline).await.map_err(problem)?.ok_or_else(Problem::sale_not_found)?;
-        let is_first = number == 1;
-        let follows = async || app.ledger.journal_part(&sale, number - 1, deadline).await.map_err(problem);
-        if !is_first && follows().await?.is_none() {
+        if number > 1 && !app.ledger.has_part(&sale, number - 1, deadline).await.map_err(problem)? {
             return Err(no_cursor());
         }
         return Ok(axum::Json(Journal { entries: Vec::new(), next_cursor: None }));

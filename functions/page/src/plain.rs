@@ -52,7 +52,8 @@ pub(crate) async fn show(
     let room = view.waiting_room.as_ref();
     let is_announced = view.state == SaleState::Announced;
     let opens_at = view.opens_at.filter(|_| is_announced);
-    let gives_tickets = room.is_some_and(gives_tickets) && !["paused", "sold_out"].contains(&state(&view));
+    let state = state(&view);
+    let gives_tickets = room.is_some_and(gives_tickets) && !["paused", "sold_out"].contains(&state);
     let plain = Plain {
         sale: &sale,
         definition,
@@ -60,7 +61,7 @@ pub(crate) async fn show(
         language,
         texts: &language.texts.page,
         form: &language.texts.form,
-        state: state_text(&view, language),
+        state: state_text(&view, state, language),
         opens_at,
         gives_tickets,
         refresh_seconds: refresh_seconds(&view, gives_tickets),
@@ -75,10 +76,10 @@ fn gives_tickets(room: &RoomView) -> bool {
     !room.is_closed && !matches!(room.state, RoomState::NotOpen | RoomState::Ended)
 }
 
-fn state_text(view: &View, language: &'static Language) -> &'static str {
+fn state_text(view: &View, state: &str, language: &'static Language) -> &'static str {
     let texts = &language.texts;
     let is_counted_down = view.state == SaleState::Announced && view.opens_at.is_some();
-    let text = match state(view) {
+    let text = match state {
         "announced" if is_counted_down => texts.problem("sale-not-open"),
         state => texts.state(state),
     };

@@ -103,14 +103,14 @@ impl Sweep {
 
     /// The journal is kept whatever else fails.
     async fn sweep(&self, record: &SaleRecord, deadline: Deadline) -> Result<Swept, PurchaseError> {
-        let swept = self.settle(record, deadline).await;
+        let swept = self.sweep_stock(record, deadline).await;
         let kept = self.ledger.keep_journal(&self.stock, &record.sale.id, deadline).await;
         let swept = swept?;
         kept?;
         Ok(swept)
     }
 
-    async fn settle(&self, record: &SaleRecord, deadline: Deadline) -> Result<Swept, PurchaseError> {
+    async fn sweep_stock(&self, record: &SaleRecord, deadline: Deadline) -> Result<Swept, PurchaseError> {
         let sale = &record.sale.id;
         self.bring_up(sale, deadline).await?;
         if record.sale.definition.waiting_room.is_some() {

@@ -27,8 +27,11 @@ enum Told {
 /// Compares the journal with the counters of each SKU, which name their last entry, and adds what is wrong. What a
 /// failover took back is wrong until the journal goes on, so it is looked at again.
 pub(crate) async fn compare(merchant: &Merchant, sale: &SaleId, skus: &mut [SkuAudit]) -> Result<()> {
-    let (mut replay, mut cursor) = (Replay::default(), None);
-    for round in 1..=ROUNDS {
+    let (mut replay, mut cursor, mut verdicts) = (Replay::default(), None, Vec::new());
+    for round in 0..ROUNDS {
+        if round > 0 {
+            tokio::time::sleep(PAUSE).await;
+        }
         let report = merchant.report(sale).await?;
         let add = |entry| {
             replay.add(entry);
@@ -39,17 +42,16 @@ pub(crate) async fn compare(merchant: &Merchant, sale: &SaleId, skus: &mut [SkuA
             let counters = report.skus.iter().find(|view| view.sku == sku.sku);
             counters.map_or(Told::Unknown, |counters| told(&replay, report.epoch, counters))
         };
-        let told: Vec<_> = skus.iter().map(told).collect();
-        if round == ROUNDS || told.iter().all(|told| matches!(told, Told::Same)) {
-            for (sku, told) in skus.iter_mut().zip(told) {
-                sku.is_journal_compared = !matches!(told, Told::Unknown);
-                if let Told::Differences(differences) = told {
-                    sku.differences.extend(differences);
-                }
-            }
-            return Ok(());
+        verdicts = skus.iter().map(told).collect();
+        if verdicts.iter().all(|told| matches!(told, Told::Same)) {
+            break;
         }
-        tokio::time::sleep(PAUSE).await;
+    }
+    for (sku, told) in skus.iter_mut().zip(verdicts) {
+        sku.is_journal_compared = !matches!(told, Told::Unknown);
+        if let Told::Differences(differences) = told {
+            sku.differences.extend(differences);
+        }
     }
     Ok(())
 }

@@ -33,7 +33,7 @@ impl Ledger {
             // What this ledger does not have, another one had, from which it was restored.
             let is_next = kept.is_some_and(|kept| kept.number == before)
                 || before == 0
-                || self.journal_part(sale, before, deadline).await?.is_some();
+                || self.has_part(sale, before, deadline).await?;
             if is_next && self.write_part(sale, &part, deadline).await? {
                 entries += part.entries.len();
                 let last = last_of(&part.entries);
@@ -60,6 +60,16 @@ impl Ledger {
         let lines = read_text(&item, ENTRIES)?.lines();
         let entries = lines.map(str::parse).collect::<Result<_, _>>().map_err(|_| Malformed(ENTRIES))?;
         Ok(Some(entries))
+    }
+
+    /// Whether there is this part.
+    pub async fn has_part(
+        &self,
+        sale: &SaleId,
+        number: u64,
+        deadline: Deadline,
+    ) -> Result<bool, LedgerError> {
+        Ok(self.get(journal_key(sale, number), deadline).await?.is_some())
     }
 
     /// A page of a sale's journal from this part on, and the number of the part behind it: parts that belong to a quiet
@@ -101,13 +111,13 @@ impl Ledger {
     /// doubling and then halving the distance, because a takeover finds thousands.
     async fn last_part(&self, sale: &SaleId, known: u64, deadline: Deadline) -> Result<u64, LedgerError> {
         let (mut last, mut step) = (known, 1);
-        while self.journal_part(sale, last + step, deadline).await?.is_some() {
+        while self.has_part(sale, last + step, deadline).await? {
             last += step;
             step *= 2;
         }
         while step > 1 {
             step /= 2;
-            if self.journal_part(sale, last + step, deadline).await?.is_some() {
+            if self.has_part(sale, last + step, deadline).await? {
                 last += step;
             }
         }

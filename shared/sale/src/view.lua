@@ -47,7 +47,7 @@ for name in sale.skus:gmatch('[^,]+') do
   local sku = load_sku(name)
   local overdue = redis.call('ZCOUNT', sku.holds_key, '-inf', now - skew_ms)
   for _, field in ipairs({name, sku.stock, available(sku) + overdue, sku.held - overdue, sku.sold,
-    sku.quarantined, sku.withdrawn, tonumber(redis.call('HGET', sku.key, 'changes') or 0), broken(sku) and 0 or 1}) do
+    sku.quarantined, sku.withdrawn, sku.changes, broken(sku) and 0 or 1}) do
     answer[#answer + 1] = field
   end
 end
