@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use sale::{SaleId, SkuView};
+use api::Report;
+use sale::{SaleId, Sku, SkuView};
 
 use crate::audit::SkuAudit;
 use crate::audit_books::Difference;
@@ -24,25 +25,23 @@ enum Told {
     Differences(Vec<Difference>),
 }
 
-/// Compares the journal with the counters of each SKU, which name their last entry, and adds what is wrong. What a
-/// failover took back is wrong until the journal goes on, so it is looked at again.
+/// Compares the journal with the counters of each SKU, which name their last entry, and adds what is wrong. It follows
+/// the counters of a sale that goes on, and what a failover took back is wrong until it goes on: so it is looked at
+/// again, by the counters of now and of before.
 pub(crate) async fn compare(merchant: &Merchant, sale: &SaleId, skus: &mut [SkuAudit]) -> Result<()> {
-    let (mut replay, mut cursor, mut verdicts) = (Replay::default(), None, Vec::new());
+    let (mut replay, mut cursor, mut reports, mut verdicts) =
+        (Replay::default(), None, Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         if round > 0 {
             tokio::time::sleep(PAUSE).await;
         }
-        let report = merchant.report(sale).await?;
+        reports.push(merchant.report(sale).await?);
         let add = |entry| {
             replay.add(entry);
             Ok(())
         };
         read_journal(merchant, sale, &mut cursor, add).await?;
-        let told = |sku: &SkuAudit| {
-            let counters = report.skus.iter().find(|view| view.sku == sku.sku);
-            counters.map_or(Told::Unknown, |counters| told(&replay, report.epoch, counters))
-        };
-        verdicts = skus.iter().map(told).collect();
+        verdicts = skus.iter().map(|sku| told_at_any(&replay, &reports, &sku.sku)).collect();
         if verdicts.iter().all(|told| matches!(told, Told::Same)) {
             break;
         }
@@ -56,6 +55,22 @@ pub(crate) async fn compare(merchant: &Merchant, sale: &SaleId, skus: &mut [SkuA
     Ok(())
 }
 
+/// What the journal says of a SKU by these reports, oldest first: the same as one of them, or else what is wrong by the
+/// latest that can be compared.
+fn told_at_any(replay: &Replay, reports: &[Report], sku: &Sku) -> Told {
+    let mut latest = Told::Unknown;
+    for report in reports {
+        let counters = report.skus.iter().find(|view| view.sku == *sku);
+        match counters.map_or(Told::Unknown, |counters| told(replay, report.epoch, counters)) {
+            Told::Same => return Told::Same,
+            Told::Unknown => {}
+            differences @ Told::Differences(_) => latest = differences,
+        }
+    }
+    latest
+}
+
+/// What the journal says of a SKU by these counters.
 fn told(replay: &Replay, epoch: u64, counters: &SkuView) -> Told {
     if counters.changes == 0 && counters.stock == 0 {
         return Told::Same;
