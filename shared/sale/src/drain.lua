@@ -35,7 +35,9 @@ end
 local answer = {'DRAINED', now, part + 1}
 local bytes = 0
 for _, entry in ipairs(redis.call('XRANGE', journal_key, from, '+', 'COUNT', ARGV[5])) do
-  local moved, reservation = entry[2][2], entry[2][4]
+  local fields = {cmsgpack.unpack(entry[2][2])}
+  local reservation = table.remove(fields, 8)
+  local moved = table.concat(fields, ' ')
   bytes = bytes + #moved
   if bytes > tonumber(ARGV[6]) and #answer > 3 then break end
   for _, field in ipairs({entry[1], moved, reservation}) do answer[#answer + 1] = field end

@@ -40,6 +40,7 @@ local JOURNAL_MAX = 100000
 local SEED_KEY = 'spillway'
 local unsettled_key, changes_key = sale_key .. ':unsettled', sale_key .. ':changes'
 local unrecorded_key, journal_key = sale_key .. ':unrecorded', sale_key .. ':journal'
+local JOURNAL_TRIMMED_EVERY = 64
 local function sku_key(name) return sale_key .. ':sku:' .. name end
 local function returned_key(name) return sale_key .. ':returned:' .. name end
 local function withdrawn_key(name) return sale_key .. ':withdrawn:' .. name end
@@ -135,10 +136,13 @@ end
 -- noticed.
 local function note(sku, change, from, to, id, quantity, units)
   sku.changes = sku.changes + 1
-  local entry = {sale.epoch, sku.changes, sku.name, change, from, to, quantity}
-  local serials = units and ' ' .. table.concat(units, ' ') or ''
-  redis.call('XADD', journal_key, 'MAXLEN', '~', JOURNAL_MAX, now .. '-*',
-    'm', table.concat(entry, ' ') .. serials, 'r', id)
+  local entry = cmsgpack.pack(sale.epoch, sku.changes, sku.name, change, from, to, quantity, id, unpack(units or {}))
+  -- Not each time: to trim, and to tell the replicas of it, takes as long as to write.
+  if sku.changes % JOURNAL_TRIMMED_EVERY == 0 then
+    redis.call('XADD', journal_key, 'MAXLEN', '~', JOURNAL_MAX, now .. '-*', 'e', entry)
+  else
+    redis.call('XADD', journal_key, now .. '-*', 'e', entry)
+  end
 end
 
 -- Moves units between the counts of their SKU, and writes it into the journal. Counts: available (which the lists
