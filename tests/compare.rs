@@ -58,7 +58,7 @@ fn order(outcome: ConfirmOutcome) -> Order {
 
 async fn compared(alone: &Alone) -> Compared {
     match alone.stock.progress(&alone.id, soon()).await.unwrap() {
-        Progress::Compared(skus, _) => skus[0].1,
+        Progress::Compared(compared) => compared.skus[0].1,
         progress => panic!("{progress:?}"),
     }
 }
@@ -128,7 +128,8 @@ async fn a_cancel_that_a_failover_made_redis_forget_is_done_again() {
     }
     assert_eq!(alone.figures().await, "2/0/1/0");
     let progress = alone.stock.progress(&alone.id, soon()).await.unwrap();
-    assert!(matches!(progress, Progress::Compared(_, ComparedCancels::All)), "{progress:?}");
+    let Progress::Compared(compared) = progress else { panic!("{progress:?}") };
+    assert_eq!(compared.cancels, ComparedCancels::All);
     let again = alone.reserve(1, 1).await;
     order(alone.confirm(&again).await);
     let other = alone.stock.reserve(&wish(&alone.id, 2, 1), soon()).await.unwrap().outcome;
@@ -167,7 +168,9 @@ async fn parts_follow_one_another_in_one_history_and_an_old_word_of_an_order_doe
     let ordered = order(alone.confirm(&alone.reserve(1, 1).await).await);
     let told = [PartOrder::from(&ordered)];
     before.restore(&alone).await;
+    let lineage = alone.redis.status().lineage.unwrap();
     let part = |first: u32, last: u32, orders| ComparedPart {
+        lineage: lineage.as_str(),
         sku: &sku,
         serials: first..=last,
         is_last: last == 6,
@@ -176,6 +179,12 @@ async fn parts_follow_one_another_in_one_history_and_an_old_word_of_an_order_doe
     let send = async |part| alone.stock.compare(&alone.id, &part, soon()).await.unwrap();
     let nothing = CompareOutcome::Compared { repaired: 0 };
     assert_eq!(send(part(4, 6, &[])).await, CompareOutcome::Stale, "the first part comes first");
+    let of_another_history = ComparedPart { lineage: "another", ..part(1, 3, &told) };
+    assert_eq!(
+        send(of_another_history).await,
+        CompareOutcome::Stale,
+        "the ledger was read before a failover"
+    );
     // The ledger was read before this cancel, and Redis hears of it after.
     cancel(&alone, &ordered).await;
     assert_eq!(send(part(1, 3, &told)).await, CompareOutcome::Compared { repaired: 1 });

@@ -22,6 +22,7 @@ mod doors;
 mod expiry;
 mod failover;
 mod fake_aws;
+mod fence;
 mod forms;
 mod gateway;
 mod group;

@@ -13,7 +13,7 @@ use crate::openapi_document::document;
 use crate::openapi_operation::Content;
 use crate::openapi_operations::operations;
 use crate::openapi_problems;
-use crate::shop::{Answer, Shop, open_sale, send, units};
+use crate::shop::{Answer, Shop, new_sale_id, open_sale, send, units};
 use crate::system::eventually;
 use crate::tidy::{read, root};
 
@@ -210,7 +210,7 @@ async fn each_operation_is_met_with_each_success_and_with_a_problem_as_the_docum
 async fn merchant_requests(shop: &Shop, seen: &mut Seen) {
     let path = |rest: &str| format!("/sales/{}{rest}", shop.sale);
     let terms = Definition { opens_at: None, ..units(20) };
-    let other = format!("/sales/{}", crate::shop::new_sale_id());
+    let other = format!("/sales/{}", new_sale_id());
     for status in [201, 200] {
         let put = shop.admin(Method::PUT, &other).json(&terms);
         assert_eq!(seen.send(put).await.status, status);
@@ -233,6 +233,11 @@ async fn merchant_requests(shop: &Shop, seen: &mut Seen) {
         seen.send(change().header("idempotency-key", verb)).await;
     }
     assert_eq!(seen.send(shop.request(Method::GET, "/admin/cluster")).await.status, 401);
+    let restored = new_sale_id();
+    shop.merchant.define(&restored, &units(1)).await.unwrap();
+    let restore = || shop.admin(Method::POST, &format!("/sales/{restored}/restore"));
+    assert_eq!(seen.send(restore()).await.status, 202);
+    assert_eq!(seen.send(restore()).await.told(), "409 takeover-under-way");
 }
 
 async fn shopper_requests(shop: &Shop, seen: &mut Seen) {

@@ -306,6 +306,18 @@ const SHOP_OPERATIONS: &[Operation] = &[
         ..CHANGE
     },
     Operation {
+        path: "/admin/sales/{sale}/restore",
+        id: "restoreSale",
+        summary: "Have a sale built again of the ledger, whatever Redis has of it",
+        successes: &[json(
+            202,
+            "The sale, of an epoch of its own. Its report tells when it is there again.",
+            "Sale",
+        )],
+        problems: &[MERCHANT, SALE, &["takeover-under-way"], STOCK, LEDGER],
+        ..CHANGE
+    },
+    Operation {
         path: "/admin/sales/{sale}/queue",
         id: "showQueue",
         summary: "The waiting room's figures",

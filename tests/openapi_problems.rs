@@ -101,6 +101,7 @@ pub(crate) async fn examples() -> Map<String, Value> {
         Problem::unit_lost(),
         Problem::stock_mismatch(),
         Problem::sale_conflict(),
+        Problem::takeover_under_way(),
         Problem::reservation_expired(),
         Problem::reservation_released(),
         Problem::sale_ended(),

@@ -14,7 +14,7 @@ pub(crate) fn brief(stock: u32) -> Definition {
     Definition { hold_seconds: 10, ..units(stock) }
 }
 
-async fn confirm_with(shop: &Shop, shopper: &Shopper, id: &str, receipt: &Value) -> Answer {
+pub(crate) async fn confirm_with(shop: &Shop, shopper: &Shopper, id: &str, receipt: &Value) -> Answer {
     let request = shop.confirm_at(&shop.running.url, shopper, id);
     send(request.json(&json!({ "receipt": receipt }))).await
 }

@@ -60,7 +60,7 @@ impl Alone {
     }
 
     /// Until nothing is kept back any more.
-    async fn end(&self) {
+    pub(crate) async fn end(&self) {
         eventually("the end of the takeover", async || {
             self.rebuild().await;
             self.progress().await.is_none().then_some(())

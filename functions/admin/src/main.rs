@@ -49,6 +49,7 @@ fn routes(app: Arc<App>) -> Router {
         .route("/admin/sales/{sale}/pause", post(sales::pause))
         .route("/admin/sales/{sale}/resume", post(sales::resume))
         .route("/admin/sales/{sale}/close", post(sales::close))
+        .route("/admin/sales/{sale}/restore", post(sales::restore))
         .route("/admin/sales/{sale}/queue", get(queue::show).patch(queue::change))
         .route("/admin/sales/{sale}/report", get(stock::report))
         .route("/admin/sales/{sale}/skus/{sku}/units", get(units::list))

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use edge::{FieldFault, Json, Problem, SalePath, Within};
 use jiff::Timestamp;
 use ledger::{CreateOutcome, SaleRecord, StoreOutcome};
-use sale::{Deadline, Definition, Sale, SaleId, Seed};
+use sale::{Deadline, Definition, DistrustOutcome, Sale, SaleId, Seed};
 
 use crate::{App, problem};
 
@@ -130,6 +130,21 @@ pub(crate) async fn resume(
 
 pub(crate) async fn close(app: State<Arc<App>>, sale: SalePath, within: Within) -> Result<Response, Problem> {
     change(app, sale, within, |sale| sale.closed = true).await
+}
+
+/// Begins it; whoever sweeps goes on.
+pub(crate) async fn restore(
+    State(app): State<Arc<App>>,
+    SalePath(id): SalePath,
+    Within(deadline): Within,
+) -> Result<Response, Problem> {
+    match app.stock.distrust(&id, deadline).await? {
+        DistrustOutcome::Distrusted => {
+            Ok((StatusCode::ACCEPTED, load(&app, &id, deadline).await?).into_response())
+        }
+        DistrustOutcome::UnderWay => Err(Problem::takeover_under_way()),
+        DistrustOutcome::SaleNotFound => Err(Problem::sale_not_found()),
+    }
 }
 
 async fn change(

@@ -1,11 +1,12 @@
 //! One step of the sweep over every sale that may still have something to settle.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use ledger::{ChangeRecordOutcome, Ledger, PurchaseError, SaleRecord};
-use sale::{Causes, ChangeId, Deadline, Due, Load, SaleId, Stock};
+use sale::{Causes, ChangeId, Deadline, Due, Lineage, Load, SaleId, Stock};
 
 /// One step ends by then; the next goes on where it stopped.
 const STEP_DEADLINE: Duration = Duration::from_secs(10);
@@ -30,6 +31,8 @@ pub(crate) struct Sweep {
     stock: Stock,
     ledger: Ledger,
     steps: AtomicUsize,
+    /// The lineage of Redis in which every sale was looked at last.
+    looked_in: Mutex<Option<Lineage>>,
     /// Whether Redis or the ledger was slow, or failed, in the last step and in this one.
     was_slow: AtomicBool,
     is_slow: AtomicBool,
@@ -47,7 +50,7 @@ impl Sweep {
     pub(crate) fn new(stock: Stock, ledger: Ledger) -> Self {
         let (steps, was_slow, is_slow) =
             (AtomicUsize::new(0), AtomicBool::new(false), AtomicBool::new(false));
-        Self { stock, ledger, steps, was_slow, is_slow }
+        Self { stock, ledger, steps, looked_in: Mutex::default(), was_slow, is_slow }
     }
 
     /// One step, and a line about it: an alarm goes off where sales stay unswept, or no line comes. A sale that
@@ -70,12 +73,16 @@ impl Sweep {
         let step = self.steps.fetch_add(1, Ordering::Relaxed);
         let begin = step % sales.len().max(1);
         sales.rotate_left(begin);
-        let (mut active, mut unswept) = (0, 0);
+        // Two failovers on end of which a sale has not heard are taken for a history that broke.
+        let lineage = self.stock.redis().status().lineage;
+        let is_new_history = *self.looked_in() != lineage;
+        let looks_at_all = is_new_history || step.is_multiple_of(STEPS_BETWEEN_ALL);
+        let (mut active, mut unswept, mut failed) = (0, 0, 0);
         for record in sales {
             let swept = if is_active(&record, now) {
                 active += 1;
                 self.sweep(&record, deadline).await
-            } else if step.is_multiple_of(STEPS_BETWEEN_ALL) {
+            } else if looks_at_all {
                 self.look_after(&record.sale.id, deadline).await.map(|()| Swept::All)
             } else {
                 continue;
@@ -85,12 +92,20 @@ impl Sweep {
                 Ok(Swept::InPart) => unswept += 1,
                 Err(error) => {
                     unswept += 1;
+                    failed += 1;
                     self.is_slow.store(true, Ordering::Relaxed);
                     tracing::warn!(sale = %record.sale.id, error = %Causes(&error), "the sweep could not finish a sale");
                 }
             }
         }
+        if looks_at_all && failed == 0 {
+            *self.looked_in() = lineage;
+        }
         tracing::info!(function = "sweep", sales = active, unswept, "step");
+    }
+
+    fn looked_in(&self) -> MutexGuard<'_, Option<Lineage>> {
+        self.looked_in.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What a sale needs that is over: it can be lost, and its orders can be cancelled.

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use spillway::{
     AuditArguments, ChaosArguments, CheckDeployArguments, ClusterArguments, DrawArguments, FailoverArguments,
-    KeysArguments, PublishArguments, QueueArguments, ReplayArguments, RushArguments, SaleArguments,
-    TestArguments, UpArguments,
+    KeysArguments, PublishArguments, QueueArguments, ReplayArguments, RestoreArguments, RushArguments,
+    SaleArguments, TestArguments, UpArguments,
 };
 
 /// Sell a limited stock to a crowd: the operator's and the developer's command.
@@ -28,6 +28,7 @@ enum Command {
     Draw(DrawArguments),
     Publish(PublishArguments),
     Audit(AuditArguments),
+    Restore(RestoreArguments),
     Replay(ReplayArguments),
     Rush(RushArguments),
     Chaos(ChaosArguments),
@@ -48,6 +49,7 @@ async fn main() -> ExitCode {
         Command::Draw(arguments) => arguments.run().await,
         Command::Publish(arguments) => arguments.run().await,
         Command::Audit(arguments) => arguments.run().await,
+        Command::Restore(arguments) => arguments.run().await,
         Command::Replay(arguments) => arguments.run().await,
         Command::Rush(arguments) => arguments.run().await,
         Command::Chaos(arguments) => arguments.run().await,

@@ -67,6 +67,11 @@ impl Merchant {
         self.ask(|| self.request(Method::GET, &format!("sales/{sale}/report"))).await
     }
 
+    /// Has a sale built again of the ledger.
+    pub async fn restore(&self, sale: &SaleId) -> Result<SaleAnswer> {
+        self.ask(|| self.request(Method::POST, &format!("sales/{sale}/restore"))).await
+    }
+
     /// A waiting room's figures.
     pub async fn queue(&self, sale: &SaleId) -> Result<QueueReport> {
         self.ask(|| self.request(Method::GET, &format!("sales/{sale}/queue"))).await

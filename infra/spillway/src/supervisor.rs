@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 
-use crate::ask::{Pace, has_met_all, is_ready, replicas, serves, set_pace};
+use crate::ask::{Pace, has_met_all, is_ready, let_go_of_lineage, replicas, serves, set_pace};
 use crate::emulator::Emulator;
 use crate::functions::{self, environment_file, function};
 use crate::gateway::{Door, authority, gateway};
@@ -251,13 +251,17 @@ impl Supervisor {
         }
     }
 
-    /// Stops everything, what shoppers see first, the data nodes last.
+    /// Stops everything, what shoppers see first, the data nodes last. Nothing of them is lost then, which is noted.
     pub(crate) fn stop(&mut self) {
         let (nodes, others): (Vec<_>, Vec<_>) =
             self.children.drain(..).partition(|child| matches!(child.kind, Kind::Redis(_)));
-        for child in others.into_iter().rev().chain(nodes) {
-            drop(child);
+        others.into_iter().rev().for_each(drop);
+        if let Ok(noted) = self.noted()
+            && let Ok(password) = noted.redis_password(OPERATOR)
+        {
+            let_go_of_lineage(&self.ports.redis.map(local), password);
         }
+        nodes.into_iter().for_each(drop);
         self.emulator.stop();
     }
 }

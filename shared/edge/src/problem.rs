@@ -256,6 +256,15 @@ impl Problem {
         Self::new(table::SALE_CONFLICT, "Nothing was changed. Read the sale again and repeat.").retry_soon()
     }
 
+    /// 409.
+    #[must_use]
+    pub fn takeover_under_way() -> Self {
+        Self::new(
+            table::TAKEOVER_UNDER_WAY,
+            "Nothing was changed. It goes on by itself; the report shows the units kept back.",
+        )
+    }
+
     /// 410.
     #[must_use]
     pub fn reservation_expired() -> Self {
@@ -370,7 +379,7 @@ pub(crate) fn seconds_up(duration: Duration) -> u64 {
 impl From<StockError> for Problem {
     fn from(error: StockError) -> Self {
         let problem = match (&error, error.next()) {
-            (StockError::Unseeded, _) => Self::recovering(),
+            (StockError::Unseeded | StockError::Fenced, _) => Self::recovering(),
             (_, Next::NotDone) => Self::stock_unavailable(),
             (_, Next::OutcomeUnknown) => Self::outcome_unknown(),
             (_, Next::Broken) => Self::internal(),

@@ -47,6 +47,7 @@ problems! {
     UNIT_LOST 409 "unit-lost" "The reserved units were lost, and none is left.";
     STOCK_MISMATCH 409 "stock-mismatch" "The stock of a SKU changes by restock and withdraw only.";
     SALE_CONFLICT 409 "sale-conflict" "The sale was changed at the same time.";
+    TAKEOVER_UNDER_WAY 409 "takeover-under-way" "The sale is being built again already.";
     RESERVATION_EXPIRED 410 "reservation-expired" "The reservation's time is over.";
     RESERVATION_RELEASED 410 "reservation-released" "The reservation was given back.";
     POSITION_EXPIRED 410 "position-expired" "The place in the queue is good for nothing any more.";

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use sale::{
-    CancelsPage, CompareOutcome, Compared, ComparedCancels, ComparedPart, Deadline, PartOrder, SaleId, Sku,
-    Stock,
+    CancelsPage, CompareOutcome, Compared, ComparedCancels, ComparedPart, ComparedProgress, Deadline,
+    PartOrder, SaleId, Sku, Stock,
 };
 
 use crate::takeover::SERIALS_PER_PART;
@@ -27,21 +27,21 @@ impl Ledger {
         &self,
         stock: &Stock,
         record: &SaleRecord,
-        skus: &[(Sku, Compared)],
-        cancels: &ComparedCancels,
+        compared: &ComparedProgress,
         deadline: Deadline,
     ) -> Result<(), PurchaseError> {
+        let ComparedProgress { lineage, skus, cancels } = compared;
         let mut is_all = true;
         for (sku, compared) in skus {
             if let Compared::Before(first) = compared {
-                self.compare_sku(stock, record, sku, *first, deadline).await?;
+                self.compare_sku(stock, record, lineage, sku, *first, deadline).await?;
                 is_all = false;
             }
         }
         // One step later: the index that lists them follows the orders.
         match cancels {
             ComparedCancels::From(from) if is_all => {
-                self.compare_cancels(stock, &record.sale.id, from, deadline).await
+                self.compare_cancels(stock, &record.sale.id, lineage, from, deadline).await
             }
             _ => Ok(()),
         }
@@ -52,6 +52,7 @@ impl Ledger {
         &self,
         stock: &Stock,
         sale: &SaleId,
+        lineage: &str,
         from: &str,
         deadline: Deadline,
     ) -> Result<(), PurchaseError> {
@@ -66,7 +67,7 @@ impl Ledger {
             let cancelled = page.orders.iter().filter(|order| order.state == OrderState::Cancelled);
             let cancelled: Vec<_> = cancelled.map(|order| order.reservation).collect();
             let next = page.next.map(|cursor| cursor.encode());
-            let page = CancelsPage { from: &from, next: next.as_deref(), cancelled: &cancelled };
+            let page = CancelsPage { lineage, from: &from, next: next.as_deref(), cancelled: &cancelled };
             match stock.compare_cancels(sale, &page, deadline).await? {
                 CompareOutcome::Stale => break,
                 CompareOutcome::Compared { repaired } => lost += repaired,
@@ -84,6 +85,7 @@ impl Ledger {
         &self,
         stock: &Stock,
         record: &SaleRecord,
+        lineage: &str,
         sku: &Sku,
         first: u32,
         deadline: Deadline,
@@ -99,7 +101,7 @@ impl Ledger {
             let orders = self.orders_of_units(id, sku, first..=last, deadline).await?;
             let orders: Vec<_> = orders.iter().map(PartOrder::from).collect();
             let is_last = last == top;
-            let part = ComparedPart { sku, serials: first..=last, is_last, orders: &orders };
+            let part = ComparedPart { lineage, sku, serials: first..=last, is_last, orders: &orders };
             match stock.compare(id, &part, deadline).await? {
                 CompareOutcome::Stale => break,
                 CompareOutcome::Compared { repaired } => lost += repaired,

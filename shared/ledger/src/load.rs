@@ -13,7 +13,7 @@ impl Ledger {
     /// and before a version is in force, so that no unit is sold while an emptied Redis could still be
     /// taken for a new one.
     ///
-    /// Where Redis has lost a sale that it once had, its takeover begins; [`Ledger::rebuild`] goes on with it.
+    /// Where Redis has lost a sale that it once had, or has it from a history that broke, its takeover begins; [`Ledger::rebuild`] goes on with it.
     pub async fn load(
         &self,
         stock: &Stock,
@@ -34,7 +34,7 @@ impl Ledger {
             }
             match stock.change(&unapplied(&record), deadline).await {
                 Ok(ChangeOutcome::Changed | ChangeOutcome::Current) => {}
-                Ok(ChangeOutcome::SaleNotFound) | Err(StockError::Unseeded) => {
+                Ok(ChangeOutcome::SaleNotFound) | Err(StockError::Unseeded | StockError::Fenced) => {
                     self.seed_all(stock, id, deadline).await?;
                     continue;
                 }

@@ -1,4 +1,5 @@
-//! Takeover: a sale that Redis has lost is built again of the ledger, and goes on by itself.
+//! Takeover: a sale that Redis has lost, or has from a history that broke, is built again of the ledger, and goes on by
+//! itself.
 //!
 //! It needs nobody in particular and no lease: each step names what it builds on (epoch, end of the quarantine,
 //! first serial of the part) and is refused where somebody was first, so that anyone may go on where anyone
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use sale::{
     AppliedRestock, Causes, Deadline, Part, PartOrder, Progress, RebuildOutcome, SaleId, SeedOutcome,
-    SeedSku, Seeding, SkuProgress, Stock, TakeoverPhase, TakeoverProgress,
+    SeedSku, Seeding, SkuProgress, Stock, StockError, TakeoverPhase, TakeoverProgress,
 };
 
 use crate::confirm::{CONFIRM_DEADLINE, PurchaseError};
@@ -23,7 +24,7 @@ pub(crate) const SERIALS_PER_PART: u32 = 500;
 const PARTS_BETWEEN_DRAINS: u32 = 20;
 
 impl Ledger {
-    /// Begins the takeover of this sale and of every other that Redis lacks, so that none of them is told not to
+    /// Begins the takeover of this sale and of every other that Redis lacks or must not be believed about, so that none of them is told not to
     /// exist while another is there already. A sale that was never loaded is left to [`Ledger::load`].
     pub(crate) async fn seed_all(
         &self,
@@ -74,9 +75,15 @@ impl Ledger {
             let queue = self.queue_record(id, deadline).await?;
             let (queue, epoch) = (queue.as_deref(), record.sale.epoch);
             let of_ledger = Seeding { epoch, skus: &skus, applied: &applied, queue, is_last };
-            let outcome = stock.seed(id, &of_ledger, deadline).await?;
+            let outcome = match stock.seed(id, &of_ledger, deadline).await {
+                Err(StockError::Fenced) => {
+                    stock.forget(id, deadline).await?;
+                    stock.seed(id, &of_ledger, deadline).await?
+                }
+                outcome => outcome?,
+            };
             if outcome == SeedOutcome::Seeded {
-                tracing::error!(sale = %id, epoch = record.sale.epoch, "Redis has lost a sale; it is built again");
+                tracing::error!(sale = %id, epoch = record.sale.epoch, "Redis has lost a sale, or its history; it is built again");
             }
             return Ok(());
         }
@@ -95,9 +102,9 @@ impl Ledger {
         loop {
             let progress = match stock.progress(id, deadline).await? {
                 Progress::Takeover(progress) => progress,
-                Progress::Compared(skus, cancels) => {
+                Progress::Compared(compared) => {
                     // It is not urgent; what is must not wait for it.
-                    if let Err(error) = self.compare(stock, record, &skus, &cancels, deadline).await {
+                    if let Err(error) = self.compare(stock, record, &compared, deadline).await {
                         tracing::warn!(sale = %id, error = %Causes(&error), "Redis could not be held against the ledger");
                     }
                     return Ok(());

@@ -3,7 +3,7 @@
 -- begins anew. The ledger may have gone on since it was read: an order that Redis had forgotten altogether is
 -- named to the sweep, which asks the ledger once more.
 --
--- ARGV[2] lineage of the dataset   ARGV[3] SKU   ARGV[4] first serial   ARGV[5] last serial
+-- ARGV[2] lineage in which the ledger was read   ARGV[3] SKU   ARGV[4] first serial   ARGV[5] last serial
 -- ARGV[6] 1: no serial comes after them
 -- ARGV[7…] the orders that have them, see `read_orders`
 -- Answers {word, now, …}: COMPARED, and how many orders Redis had lost; STALE, this part is not the next one;
@@ -12,10 +12,12 @@
 local missing = load_sale()
 if missing then return missing end
 touch_clock()
-local lineage, first, last = ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
+local first, last = tonumber(ARGV[4]), tonumber(ARGV[5])
 local sku = load_sku(ARGV[3])
 local compared = sku and redis.call('HGET', sku.key, 'compared')
-if not sku or sale.phase or (first > 1 and compared ~= lineage .. ':' .. first) then return {'STALE', now} end
+if not sku or sale.phase or ARGV[2] ~= lineage or (first > 1 and compared ~= lineage .. ':' .. first) then
+  return {'STALE', now}
+end
 
 local repaired = 0
 for _, ordered in ipairs(read_orders(sku, 7)) do

@@ -13,6 +13,8 @@ static COMPARE: Script = script!("compare.lua");
 /// What the ledger says of some serials of a SKU.
 #[derive(Debug, Clone)]
 pub struct ComparedPart<'a> {
+    /// The lineage of Redis before the ledger was read.
+    pub lineage: &'a str,
     /// The SKU.
     pub sku: &'a Sku,
     /// The serials.
@@ -46,7 +48,7 @@ impl Stock {
     ) -> Result<CompareOutcome, StockError> {
         let script = self
             .invocation(&COMPARE, sale)
-            .arg(self.lineage())
+            .arg(part.lineage)
             .arg(part.sku.as_str())
             .arg(part.serials.start().to_string())
             .arg(part.serials.end().to_string())

@@ -1,7 +1,7 @@
 -- Names cancelled orders to the sweep of whose cancel Redis does not know, after a failover that may have lost it: their
 -- units are sold here and nobody's in the ledger. Pages of a sale's orders follow one another; the first one begins anew.
 --
--- ARGV[2] lineage of the dataset   ARGV[3] where the page begins, empty for the first one
+-- ARGV[2] lineage in which the ledger was read   ARGV[3] where the page begins, empty for the first one
 -- ARGV[4] where the next page begins, or `all` after the last
 -- ARGV[5…] reservation ids of the cancelled orders on it
 -- Answers {word, now, …}: COMPARED, and how many cancels Redis had lost; STALE, this page is not the next one;
@@ -10,9 +10,11 @@
 local missing = load_sale()
 if missing then return missing end
 touch_clock()
-local lineage, from = ARGV[2], ARGV[3]
+local from = ARGV[3]
 local compared = redis.call('HGET', sale_key, 'cancels_compared')
-if sale.phase or (from ~= '' and compared ~= lineage .. ':' .. from) then return {'STALE', now} end
+if sale.phase or ARGV[2] ~= lineage or (from ~= '' and compared ~= lineage .. ':' .. from) then
+  return {'STALE', now}
+end
 
 local lost = 0
 for i = 5, #ARGV do

@@ -11,6 +11,8 @@ static COMPARE_CANCELS: Script = script!("compare_cancels.lua");
 /// A page of a sale's orders.
 #[derive(Debug, Clone)]
 pub struct CancelsPage<'a> {
+    /// The lineage of Redis before the ledger was read.
+    pub lineage: &'a str,
     /// Where it begins; empty for the first one.
     pub from: &'a str,
     /// Where the next one begins; `None` after the last.
@@ -29,7 +31,7 @@ impl Stock {
     ) -> Result<CompareOutcome, StockError> {
         let script = self
             .invocation(&COMPARE_CANCELS, sale)
-            .arg(self.lineage())
+            .arg(page.lineage)
             .arg(page.from)
             .arg(page.next.unwrap_or("all"));
         let script = page.cancelled.iter().fold(script, |script, id| script.arg(id.as_bytes()));

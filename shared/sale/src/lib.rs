@@ -19,6 +19,7 @@ mod compare;
 mod compare_cancels;
 mod currency;
 mod definition;
+mod distrust;
 mod drain;
 mod draw;
 mod due;
@@ -26,6 +27,7 @@ mod exchange;
 mod expire;
 mod find;
 mod finish;
+mod forget;
 mod ids;
 mod join;
 mod journal;
@@ -62,6 +64,7 @@ pub use compare::{CompareOutcome, ComparedPart};
 pub use compare_cancels::CancelsPage;
 pub use currency::minor_digits;
 pub use definition::{Definition, Fault, STOCK_MAX, Sale, SkuDefinition};
+pub use distrust::DistrustOutcome;
 pub use drain::{JournalPart, KeptPart};
 pub use draw::{Commitment, Draw, Seed};
 pub use due::Due;
@@ -75,7 +78,9 @@ pub use journal::{InvalidJournalEntry, JournalEntry, JournalId, UnitChange, Unit
 pub use keys::{ChangeId, IdSecret, IdempotencyKey, InvalidIdempotencyKey, InvalidSecret};
 pub use open::OpenOutcome;
 pub use picture::{InvalidPicture, Picture};
-pub use progress::{Compared, ComparedCancels, Progress, SkuProgress, TakeoverPhase, TakeoverProgress};
+pub use progress::{
+    Compared, ComparedCancels, ComparedProgress, Progress, SkuProgress, TakeoverPhase, TakeoverProgress,
+};
 pub use rebuild::{Part, PartOrder, RebuildOutcome};
 pub use receipt::Receipt;
 pub use release::ReleaseOutcome;
@@ -85,7 +90,7 @@ pub use restock::RestockOutcome;
 #[cfg(feature = "schema")]
 pub use schema::Time;
 pub use seed::{AppliedRestock, SeedOutcome, SeedSku, Seeding};
-pub use sentinel::{Deadline, Next, Status as RedisStatus};
+pub use sentinel::{Deadline, Lineage, Next, Status as RedisStatus};
 pub use shopper::{Shopper, ShopperId, ShopperKind};
 pub use stock::{Stock, StockError};
 pub use tick::{Load, QueueRecord};

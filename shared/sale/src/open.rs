@@ -21,7 +21,7 @@ impl Stock {
     /// [`Stock::change`] brings a version into force: whoever opens a sale first makes sure that the
     /// ledger knows of it, so that an emptied Redis is never taken for a new sale.
     pub async fn open(&self, sale: &Sale, epoch: u64, deadline: Deadline) -> Result<OpenOutcome, StockError> {
-        let mut script = self.invocation(&OPEN, &sale.id).arg(epoch.to_string()).arg(self.lineage());
+        let mut script = self.invocation(&OPEN, &sale.id).arg(epoch.to_string());
         for sku in &sale.definition.skus {
             script = script.arg(sku.sku.as_str()).arg(sku.stock.to_string());
         }

@@ -2,9 +2,11 @@
 --
 -- KEYS[1]   the sale's tag, "{sale}"; it is also the key of the sale's own hash
 -- ARGV[1]   clock skew in ms: a unit is sold again at `expires_at` plus this allowance
+-- Behind all other arguments, and no more in ARGV when a script begins: the lineage of the dataset that the
+-- connection leads to, and the lineage that this one continues, or empty
 --
 -- Keys of a sale, all behind the tag:
---   (none)             hash    window, limit, hold length, epoch, clock, definition; rate, turn_ms, lobby_at, joined,
+--   (none)             hash    window, limit, hold length, epoch, clock, lineage, definition; rate, turn_ms, lobby_at, joined,
 --                              serving_paused, door_closed, serve_to, seed: the waiting room, where there is one;
 --                              journal_part, journal_kept: the last part of the journal that the ledger has; journal_resumed: the
 --                              last entry of a part that was found lost;
@@ -31,16 +33,18 @@
 -- Every answer is {word, now, …}.
 local sale_key = KEYS[1]
 local skew_ms = tonumber(ARGV[1])
+local continued = table.remove(ARGV)
+local lineage = table.remove(ARGV)
 local RECORD_FORMAT = '\1'
 local RETENTION_MS = 86400000
 
 -- Entries of a journal that nobody keeps in the ledger; beyond it the oldest are dropped.
 local JOURNAL_MAX = 100000
+local JOURNAL_TRIMMED_EVERY = 64
 
 local SEED_KEY = 'spillway'
 local unsettled_key, changes_key = sale_key .. ':unsettled', sale_key .. ':changes'
 local unrecorded_key, journal_key = sale_key .. ':unrecorded', sale_key .. ':journal'
-local JOURNAL_TRIMMED_EVERY = 64
 local function sku_key(name) return sale_key .. ':sku:' .. name end
 local function returned_key(name) return sale_key .. ':returned:' .. name end
 local function withdrawn_key(name) return sale_key .. ':withdrawn:' .. name end
@@ -56,10 +60,11 @@ local sale, now
 
 -- The sale's fields, and `now`: Redis's time, but never earlier than the last time seen in the sale,
 -- so that a promoted node cannot set it back. Without a sale: the answer that says why. A sale that is
--- being built of the ledger is there for the takeover's own scripts only.
+-- being built of the ledger is there for the takeover's own scripts only. One that was last written in a history
+-- which this one does not continue may lack anything: it is there for nobody, until it is built again.
 local function load_sale(for_takeover)
   local names = {'version', 'epoch', 'opens_at', 'closes_at', 'paused', 'closed', 'hold_ms', 'limit',
-    'shoppers', 'currency', 'clock', 'skus', 'phase', 'quarantine_until', 'rate'}
+    'shoppers', 'currency', 'clock', 'skus', 'phase', 'quarantine_until', 'rate', 'lineage'}
   local values = redis.call('HMGET', sale_key, unpack(names))
   local time = redis.call('TIME')
   now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -73,13 +78,19 @@ local function load_sale(for_takeover)
     sale[name] = tonumber(sale[name])
   end
   now = math.max(now, sale.clock)
+  -- Without a lineage any will do: who wrote last knows that nothing can be missing.
+  if sale.lineage and sale.lineage ~= lineage and sale.lineage ~= continued then return {'FENCED', now} end
   if sale.phase == 'building' and not for_takeover then return {'UNSEEDED', now} end
 end
 
--- Keeps the clock. Every script that changes or confirms anything calls it, also on a repeat: WAIT
+-- Keeps the clock, and the history. Every script that changes or confirms anything calls it, also on a repeat: WAIT
 -- proves only what was written before it on the same connection, so a repeat must write, too.
 local function touch_clock()
-  redis.call('HSET', sale_key, 'clock', now)
+  if sale.lineage == lineage then
+    redis.call('HSET', sale_key, 'clock', now)
+  else
+    redis.call('HSET', sale_key, 'clock', now, 'lineage', lineage)
+  end
 end
 
 -- Whether a takeover still keeps units back, because somebody may confirm them with a receipt.

@@ -1,6 +1,6 @@
 -- How far a takeover is, and without one how far Redis was held against the ledger. Changes nothing.
 --
--- Answers {word, now, …}: NONE, `cancels_compared` or empty, and per SKU: name, `compared` or empty; UNDER_WAY with the
+-- Answers {word, now, …}: NONE, lineage of the dataset, `cancels_compared` or empty, and per SKU: name, `compared` or empty; UNDER_WAY with the
 -- epoch, the end of the quarantine in ms (0 while building), and per SKU: name, first serial that is not read yet, last one
 -- to read; SALE_NOT_FOUND.
 -- Cost: O(SKUs).
@@ -8,7 +8,7 @@ local missing = load_sale(true)
 if missing then return missing end
 if not sale.phase then
   local cancels = redis.call('HGET', sale_key, 'cancels_compared') or ''
-  local answer = {'NONE', now, cancels}
+  local answer = {'NONE', now, lineage, cancels}
   for name in sale.skus:gmatch('[^,]+') do
     answer[#answer + 1] = name
     answer[#answer + 1] = redis.call('HGET', sku_key(name), 'compared') or ''

@@ -49,10 +49,21 @@ pub struct SkuProgress {
 pub enum Progress {
     /// A takeover is under way.
     Takeover(TakeoverProgress),
-    /// None is; how far each SKU was held against the ledger, and how far cancelled orders were.
-    Compared(Vec<(Sku, Compared)>, ComparedCancels),
+    /// None is.
+    Compared(ComparedProgress),
     /// No such sale.
     SaleNotFound,
+}
+
+/// How far Redis was held against the ledger in the present history of the dataset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ComparedProgress {
+    /// The lineage of that history.
+    pub lineage: String,
+    /// How far each SKU was.
+    pub skus: Vec<(Sku, Compared)>,
+    /// How far cancelled orders were.
+    pub cancels: ComparedCancels,
 }
 
 /// How far a SKU was held against the ledger since the last failover that this connection knows of.
@@ -76,7 +87,7 @@ pub enum ComparedCancels {
 /// What was compared in another history of the dataset counts no more: something of it may be lost.
 fn in_history<'a>(stored: &'a str, lineage: &str) -> Option<&'a str> {
     let (of, how_far) = stored.split_once(':')?;
-    (of == lineage && !lineage.is_empty()).then_some(how_far)
+    (of == lineage).then_some(how_far)
 }
 
 impl Compared {
@@ -111,11 +122,11 @@ impl TakeoverProgress {
 }
 
 impl Stock {
-    /// Whether the sale is in Redis, even if it is only being built there.
+    /// Whether the sale is in Redis, even if it is only being built there; not one that is fenced off.
     pub async fn is_present(&self, sale: &SaleId, deadline: Deadline) -> Result<bool, StockError> {
         match self.look(self.invocation(&PROGRESS, sale), deadline).await {
             Ok(answer) => Ok(answer.word != "SALE_NOT_FOUND"),
-            Err(StockError::Unseeded) => Ok(false),
+            Err(StockError::Unseeded | StockError::Fenced) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -126,14 +137,14 @@ impl Stock {
         match answer.word.as_str() {
             "UNDER_WAY" => Ok(Progress::Takeover(TakeoverProgress::read(answer.now, &mut answer.fields)?)),
             "NONE" => {
-                let lineage = self.lineage();
+                let lineage = answer.fields.text()?;
                 let cancels = ComparedCancels::read(&answer.fields.text()?, &lineage);
                 let mut skus = Vec::new();
                 while !answer.fields.is_empty() {
                     let sku = answer.fields.sku()?;
                     skus.push((sku, Compared::read(&answer.fields.text()?, &lineage)));
                 }
-                Ok(Progress::Compared(skus, cancels))
+                Ok(Progress::Compared(ComparedProgress { lineage, skus, cancels }))
             }
             "SALE_NOT_FOUND" => Ok(Progress::SaleNotFound),
             _ => Err(StockError::unknown_word(answer.word)),

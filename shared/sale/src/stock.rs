@@ -14,6 +14,9 @@ const REPLICAS_REQUIRED: u8 = 1;
 /// How long the master waits for a replica; far below the response timeout, as others wait behind it.
 const REPLICATION_TIMEOUT: Duration = Duration::from_millis(100);
 
+/// A connection that is older than this is renewed where the lineage that it has read is refused.
+const LINEAGE_READ_AGAIN: Duration = Duration::from_secs(5);
+
 /// Pause before a write is repeated that no replica has acknowledged.
 const UNREPLICATED_PAUSE: Duration = Duration::from_millis(20);
 
@@ -43,6 +46,10 @@ pub enum StockError {
     /// The sale is lost, or is being built again, or keeps back the units that would be next.
     #[error("the stock is being built again")]
     Unseeded,
+    /// The dataset does not continue the history in which the sale was last written, so that anything of it may be
+    /// missing: it has to be built again.
+    #[error("the stock is of another history")]
+    Fenced,
     /// An invariant does not hold. Repeating does not help; an operator has to look.
     #[error("the stock is not in order")]
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -53,7 +60,7 @@ impl StockError {
     #[must_use]
     pub const fn next(&self) -> Next {
         match self {
-            Self::Unavailable(_) | Self::Unseeded => Next::NotDone,
+            Self::Unavailable(_) | Self::Unseeded | Self::Fenced => Next::NotDone,
             Self::OutcomeUnknown(_) | Self::Unreplicated { .. } => Next::OutcomeUnknown,
             Self::Broken(_) => Next::Broken,
         }
@@ -126,14 +133,9 @@ impl Stock {
         &self.redis
     }
 
-    /// The lineage of the dataset that the connection leads to; empty while there is none.
-    pub(crate) fn lineage(&self) -> String {
-        self.redis.status().lineage.map_or_else(String::new, |lineage| lineage.as_str().to_owned())
-    }
-
     pub(crate) fn invocation<'a>(&self, script: &'a Script, sale: &SaleId) -> Invocation<'a> {
         let tag = format!("{{{sale}}}");
-        Invocation::new(script).key(tag).arg(self.clock_skew.as_millis().to_string())
+        Invocation::new(script).key(tag).arg(self.clock_skew.as_millis().to_string()).with_history()
     }
 
     /// Runs a script that changes nothing.
@@ -191,7 +193,15 @@ impl Stock {
     ) -> Result<(Answer, u64), StockError> {
         let reply = self.redis.invoke(script, Call { deadline, idempotency, durability }).await?;
         let answer = Answer::read(reply.value)?;
-        if answer.word == "UNSEEDED" { Err(StockError::Unseeded) } else { Ok((answer, reply.replicas)) }
+        match answer.word.as_str() {
+            "UNSEEDED" => Err(StockError::Unseeded),
+            "FENCED" => {
+                // A master without replicas may have begun another history, of which this connection has not heard.
+                self.redis.renew(LINEAGE_READ_AGAIN);
+                Err(StockError::Fenced)
+            }
+            _ => Ok((answer, reply.replicas)),
+        }
     }
 }
 

@@ -90,6 +90,14 @@ impl Client {
         self.leave(&mut reconnect);
     }
 
+    /// Has the next call open another connection, unless this one is younger than this. For who doubts what is read when
+    /// one is opened, such as the lineage.
+    pub fn renew(&self, age: Duration) {
+        if let Some(session) = self.present().filter(|session| session.is_older_than(age)) {
+            session.bury();
+        }
+    }
+
     /// Where this client stands, without asking anyone.
     #[must_use]
     pub fn status(&self) -> Status {
@@ -175,14 +183,14 @@ impl Client {
         let session =
             self.session(call.deadline).await.map_err(|error| Failure { error, remedy: Remedy::Connect })?;
         let first = match request {
-            Request::Script(invocation) => invocation.by_sha(),
+            Request::Script(invocation) => invocation.by_sha(&session.history),
             Request::Command(command) => command.clone(),
         };
         let mut sent = self.send(&session, first, call).await;
         if let (Err(failure), Request::Script(invocation)) = (&sent, request)
             && failure.remedy == Remedy::SendSource
         {
-            sent = self.send(&session, invocation.by_source(), call).await;
+            sent = self.send(&session, invocation.by_source(&session.history), call).await;
         }
         match &sent {
             Err(failure) if failure.remedy == Remedy::Reconnect => session.bury(),
@@ -214,7 +222,7 @@ impl Client {
             return Err(failure);
         }
         let value = Value::read(value).map_err(ambiguous)?;
-        Ok(Reply { value, replicas, lineage: session.lineage.clone() })
+        Ok(Reply { value, replicas, lineage: session.history.lineage.clone() })
     }
 
     /// The present connection, probed after a pause, or a new one. However many callers need a new one,
@@ -334,7 +342,8 @@ impl Client {
     /// Notes and tells how a new connection's history continues the one before.
     fn welcome(&self, session: Session) -> Session {
         self.0.past.note(session.continuity);
-        let (master, generation, lineage) = (&session.master, session.generation, session.lineage.as_str());
+        let (master, generation, lineage) =
+            (&session.master, session.generation, session.history.lineage.as_str());
         match session.continuity {
             Continuity::Broken => {
                 tracing::error!(%master, generation, lineage, "connected to another history");

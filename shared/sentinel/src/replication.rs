@@ -42,6 +42,13 @@ pub(crate) struct Position {
     pub(crate) offset: u64,
 }
 
+/// The history that a dataset belongs to, and the one that it continues.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct History {
+    pub(crate) lineage: Lineage,
+    pub(crate) continued: Option<Lineage>,
+}
+
 /// What `INFO replication` says of a master's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Replication {
@@ -62,6 +69,12 @@ impl Replication {
         // Without a previous one the id is all zeros and the offset -1.
         let previous = lineage("master_replid2").zip(number("second_repl_offset"));
         Ok(Self { position, previous })
+    }
+
+    /// The history that it is, and the one that it continues.
+    pub(crate) fn history(&self) -> History {
+        let continued = self.previous.as_ref().map(|(previous, _)| previous.clone());
+        History { lineage: self.position.lineage.clone(), continued }
     }
 
     /// How this continues what was seen before.

@@ -6,6 +6,8 @@ use data_encoding::HEXLOWER;
 use redis::Cmd;
 use sha1::{Digest, Sha1};
 
+use crate::replication::{History, Lineage};
+
 /// A Lua script, declared once as a `static`.
 pub struct Script {
     source: &'static str,
@@ -41,12 +43,13 @@ pub struct Invocation<'a> {
     script: &'a Script,
     keys: Vec<Vec<u8>>,
     args: Vec<Vec<u8>>,
+    names_history: bool,
 }
 
 impl<'a> Invocation<'a> {
     /// A call without keys or arguments.
     pub const fn new(script: &'a Script) -> Self {
-        Self { script, keys: Vec::new(), args: Vec::new() }
+        Self { script, keys: Vec::new(), args: Vec::new(), names_history: false }
     }
 
     /// Adds a key.
@@ -61,21 +64,32 @@ impl<'a> Invocation<'a> {
         self
     }
 
+    /// Adds two arguments behind all others, at each attempt those of its connection: the lineage of the dataset, and
+    /// the lineage that this one continues, or empty.
+    pub const fn with_history(mut self) -> Self {
+        self.names_history = true;
+        self
+    }
+
     /// `EVALSHA`, which a server refuses with NOSCRIPT when it has not seen the script.
-    pub(crate) fn by_sha(&self) -> Cmd {
-        self.command("EVALSHA", self.script.sha())
+    pub(crate) fn by_sha(&self, history: &History) -> Cmd {
+        self.command("EVALSHA", self.script.sha(), history)
     }
 
     /// `EVAL`, which also leaves the script in the server's cache.
-    pub(crate) fn by_source(&self) -> Cmd {
-        self.command("EVAL", self.script.source)
+    pub(crate) fn by_source(&self, history: &History) -> Cmd {
+        self.command("EVAL", self.script.source, history)
     }
 
-    fn command(&self, name: &str, script: &str) -> Cmd {
+    fn command(&self, name: &str, script: &str, history: &History) -> Cmd {
         let mut command = redis::cmd(name);
         command.arg(script).arg(self.keys.len());
         for value in self.keys.iter().chain(&self.args) {
             command.arg(value.as_slice());
+        }
+        if self.names_history {
+            let continued = history.continued.as_ref().map_or("", Lineage::as_str);
+            command.arg(history.lineage.as_str()).arg(continued);
         }
         command
     }

@@ -12,7 +12,7 @@ use crate::discovery::Found;
 use crate::endpoint::Endpoint;
 use crate::group::Group;
 use crate::handshake::{Refusal, shake};
-use crate::replication::{Continuity, Lineage, Position};
+use crate::replication::{Continuity, History, Position};
 use crate::wire::Wire;
 use crate::{Deadline, Error};
 
@@ -22,7 +22,7 @@ pub(crate) struct Session {
     /// The master as the sentinels name it, before the NAT map.
     pub(crate) named: Endpoint,
     pub(crate) config_epoch: u64,
-    pub(crate) lineage: Lineage,
+    pub(crate) history: History,
     /// How it continues the history of the connection before.
     pub(crate) continuity: Continuity,
     pub(crate) generation: u64,
@@ -65,7 +65,7 @@ impl Session {
             master,
             named,
             config_epoch,
-            lineage: replication.position.lineage.clone(),
+            history: replication.history(),
             continuity: replication.continues(before),
             generation,
             wire,
@@ -111,6 +111,11 @@ impl Session {
         self.opened_at.elapsed().saturating_sub(confirmed_at) > pause
     }
 
+    /// Whether it was opened longer ago than this.
+    pub(crate) fn is_older_than(&self, age: Duration) -> bool {
+        self.opened_at.elapsed() > age
+    }
+
     pub(crate) fn has_idled(&self, pause: Duration) -> bool {
         let idle_ms = wall_clock_ms().saturating_sub(self.answered_at.load(Ordering::Relaxed));
         u128::from(idle_ms) >= pause.as_millis()
@@ -118,7 +123,7 @@ impl Session {
 
     /// How far the master's history was seen to go.
     pub(crate) fn position(&self) -> Position {
-        Position { lineage: self.lineage.clone(), offset: self.offset.load(Ordering::Relaxed) }
+        Position { lineage: self.history.lineage.clone(), offset: self.offset.load(Ordering::Relaxed) }
     }
 
     /// Notes how far the master's history goes.

@@ -1,7 +1,7 @@
 //! Whether a new master's history continues the old one's, and how much of it is missing.
 
 use sentinel::testkit::{Cluster, ClusterOptions, History, Member, Outcome, Passage, Plan, Return};
-use sentinel::{Client, Durability, NatMap};
+use sentinel::{Call, Client, Durability, Idempotency, Invocation, NatMap, Script, Value};
 
 use crate::calls::{cluster, connected, eventually, idempotent, ms, within};
 
@@ -28,6 +28,37 @@ async fn a_failover_that_lost_nothing_is_proven_to_have_lost_nothing() {
     let status = client.status();
     assert_eq!((status.failovers, status.lost_bytes, status.breaks), (1, 0, 0));
     history.check(&cluster).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_script_is_told_the_history_that_it_is_sent_to_and_the_one_before() {
+    static ARGUMENTS: Script = Script::new("#!lua\nreturn ARGV");
+    let cluster = cluster().await;
+    let (master, client) = connected(&cluster).await;
+    let told = async || {
+        let call = Call {
+            deadline: within(ms(2_000)),
+            idempotency: Idempotency::Idempotent,
+            durability: Durability::Master,
+        };
+        let asked = Invocation::new(&ARGUMENTS).with_history().arg("own");
+        let Value::Array(told) = client.invoke(&asked, call).await.ok()?.value else { return None };
+        let text = |value| if let Value::Bytes(bytes) = value { String::from_utf8(bytes).ok() } else { None };
+        told.into_iter().map(text).collect::<Option<Vec<_>>>()
+    };
+    let before = told().await.unwrap();
+    let lineage = client.status().lineage.unwrap();
+    assert_eq!((before[0].as_str(), before[1].as_str()), ("own", lineage.as_str()));
+    cluster.kill(Member::Node(master)).unwrap();
+    let after =
+        eventually("the next master", async || told().await.filter(|told| told[1] != before[1])).await;
+    assert_eq!(after[2], before[1], "it continues the one before");
+    client.renew(ms(60_000));
+    told().await.unwrap();
+    let generation = client.status().generation;
+    client.renew(ms(0));
+    assert_eq!(told().await.unwrap(), after);
+    assert_eq!(client.status().generation, generation + 1, "another connection");
 }
 
 /// Case 22.
