@@ -180,6 +180,9 @@ async fn whatever_a_merchant_can_collide_with(met: &mut Met) {
     })
     .await;
     met.add(&conflict);
+    let restore = || send(shop.admin(Method::POST, &format!("{path}/restore")));
+    assert_eq!(restore().await.status, 202);
+    met.add(&restore().await);
 }
 
 async fn whatever_can_fail_beneath(met: &mut Met) {
