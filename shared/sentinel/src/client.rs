@@ -16,7 +16,7 @@ use crate::error::ConfigError;
 use crate::group::Acknowledgement;
 use crate::handshake::Refusal;
 use crate::pace::{Pace, between};
-use crate::replication::{Continuity, Position};
+use crate::replication::{Continuity, History, Position};
 use crate::script::Invocation;
 use crate::session::Session;
 use crate::status::{Past, Status};
@@ -182,25 +182,49 @@ impl Client {
     async fn attempt(&self, request: &Request<'_>, call: &Call) -> Result<Reply, Failure> {
         let session =
             self.session(call.deadline).await.map_err(|error| Failure { error, remedy: Remedy::Connect })?;
+        let history = match request {
+            Request::Script(invocation) if invocation.names_history() => {
+                self.settled_history(&session, call.deadline).await?
+            }
+            _ => session.history(),
+        };
         let first = match request {
-            Request::Script(invocation) => invocation.by_sha(&session.history),
+            Request::Script(invocation) => invocation.by_sha(&history),
             Request::Command(command) => command.clone(),
         };
         let mut sent = self.send(&session, first, call).await;
         if let (Err(failure), Request::Script(invocation)) = (&sent, request)
             && failure.remedy == Remedy::SendSource
         {
-            sent = self.send(&session, invocation.by_source(&session.history), call).await;
+            sent = self.send(&session, invocation.by_source(&history), call).await;
         }
         match &sent {
             Err(failure) if failure.remedy == Remedy::Reconnect => session.bury(),
-            // Without replicas it may be a master that was replaced and does not know it yet.
-            Err(failure) if failure.remedy == Remedy::Wait => self.doubt(&session),
+            // Without replicas it may be a master that was replaced and does not know it yet, or that begins another
+            // history with the next replica.
+            Err(failure) if failure.remedy == Remedy::Wait => {
+                session.doubt_history();
+                self.doubt(&session);
+            }
             Ok(reply) if reply.replicas < call.durability.replicas() => self.doubt(&session),
             Ok(_) if call.durability != Durability::Master => self.0.doubts.store(0, Ordering::Relaxed),
             _ => {}
         }
         sent
+    }
+
+    /// The history that a call may name, read again where it may be another one by now.
+    async fn settled_history(&self, session: &Session, deadline: Deadline) -> Result<Arc<History>, Failure> {
+        let history = session.history();
+        if history.is_settled {
+            return Ok(history);
+        }
+        let history = session.read_history(deadline.sooner(self.0.config.timings.response)).await?;
+        if history.is_settled {
+            return Ok(history);
+        }
+        let error = Error::Unavailable(format!("{}: no replica has followed it yet", session.master));
+        Err(Failure { error, remedy: Remedy::Wait })
     }
 
     /// The command alone, or in a batch with others that wait for replicas.
@@ -222,7 +246,7 @@ impl Client {
             return Err(failure);
         }
         let value = Value::read(value).map_err(ambiguous)?;
-        Ok(Reply { value, replicas, lineage: session.history.lineage.clone() })
+        Ok(Reply { value, replicas, lineage: session.lineage() })
     }
 
     /// The present connection, probed after a pause, or a new one. However many callers need a new one,
@@ -231,6 +255,7 @@ impl Client {
         let timings = &self.0.config.timings;
         if let Some(session) = self.present() {
             if session.has_idled(timings.idle_before_probe) {
+                session.doubt_history();
                 session.probe(deadline.sooner(timings.probe)).await;
             }
             if session.is_trusted() {
@@ -342,8 +367,8 @@ impl Client {
     /// Notes and tells how a new connection's history continues the one before.
     fn welcome(&self, session: Session) -> Session {
         self.0.past.note(session.continuity);
-        let (master, generation, lineage) =
-            (&session.master, session.generation, session.history.lineage.as_str());
+        let (master, generation, lineage) = (&session.master, session.generation, session.lineage());
+        let lineage = lineage.as_str();
         match session.continuity {
             Continuity::Broken => {
                 tracing::error!(%master, generation, lineage, "connected to another history");

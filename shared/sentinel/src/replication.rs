@@ -47,6 +47,9 @@ pub(crate) struct Position {
 pub(crate) struct History {
     pub(crate) lineage: Lineage,
     pub(crate) continued: Option<Lineage>,
+    /// Whether it stays as it is: a master that no replica has followed since it started begins another one with the first
+    /// that does, and its connections do not hear of it.
+    pub(crate) is_settled: bool,
 }
 
 /// What `INFO replication` says of a master's history.
@@ -55,6 +58,7 @@ pub(crate) struct Replication {
     pub(crate) position: Position,
     /// The history that it continues, and the first offset of its own.
     previous: Option<(Lineage, u64)>,
+    has_backlog: bool,
 }
 
 impl Replication {
@@ -68,13 +72,14 @@ impl Replication {
         };
         // Without a previous one the id is all zeros and the offset -1.
         let previous = lineage("master_replid2").zip(number("second_repl_offset"));
-        Ok(Self { position, previous })
+        let has_backlog = field(info, "repl_backlog_active") != Some("0");
+        Ok(Self { position, previous, has_backlog })
     }
 
     /// The history that it is, and the one that it continues.
     pub(crate) fn history(&self) -> History {
         let continued = self.previous.as_ref().map(|(previous, _)| previous.clone());
-        History { lineage: self.position.lineage.clone(), continued }
+        History { lineage: self.position.lineage.clone(), continued, is_settled: self.has_backlog }
     }
 
     /// How this continues what was seen before.
@@ -137,6 +142,16 @@ mod tests {
         let before = info("59b2", 1_865, "0000", "-1").position;
         assert_eq!(info("aaaa", 0, "0000", "-1").continues(Some(&before)), Continuity::Broken);
         assert_eq!(info("bbbb", 9_000, "5695", "2000").continues(Some(&before)), Continuity::Broken);
+    }
+
+    #[test]
+    fn without_a_backlog_another_history_begins_with_the_first_replica() {
+        let with = |backlog| {
+            let text =
+                format!("master_replid:a\r\nmaster_repl_offset:0\r\nrepl_backlog_active:{backlog}\r\n");
+            Replication::read(&text).unwrap().history().is_settled
+        };
+        assert!(!with(0) && with(1));
     }
 
     #[test]

@@ -71,6 +71,10 @@ impl<'a> Invocation<'a> {
         self
     }
 
+    pub(crate) const fn names_history(&self) -> bool {
+        self.names_history
+    }
+
     /// `EVALSHA`, which a server refuses with NOSCRIPT when it has not seen the script.
     pub(crate) fn by_sha(&self, history: &History) -> Cmd {
         self.command("EVALSHA", self.script.sha(), history)

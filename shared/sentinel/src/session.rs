@@ -1,19 +1,19 @@
 //! One connection to a verified master, from the handshake until the first doubt.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use redis::Cmd;
 
-use crate::classify::{Failure, classify, unanswered};
+use crate::classify::{Failure, Remedy, classify, unanswered};
 use crate::config::Config;
 use crate::discovery::Found;
 use crate::endpoint::Endpoint;
 use crate::group::Group;
 use crate::handshake::{Refusal, shake};
-use crate::replication::{Continuity, History, Position};
-use crate::wire::Wire;
+use crate::replication::{Continuity, History, Lineage, Position, Replication};
+use crate::wire::{Wire, info_command};
 use crate::{Deadline, Error};
 
 /// One connection to a verified master.
@@ -22,7 +22,7 @@ pub(crate) struct Session {
     /// The master as the sentinels name it, before the NAT map.
     pub(crate) named: Endpoint,
     pub(crate) config_epoch: u64,
-    pub(crate) history: History,
+    history: RwLock<Arc<History>>,
     /// How it continues the history of the connection before.
     pub(crate) continuity: Continuity,
     pub(crate) generation: u64,
@@ -65,7 +65,7 @@ impl Session {
             master,
             named,
             config_epoch,
-            history: replication.history(),
+            history: RwLock::new(Arc::new(replication.history())),
             continuity: replication.continues(before),
             generation,
             wire,
@@ -123,7 +123,37 @@ impl Session {
 
     /// How far the master's history was seen to go.
     pub(crate) fn position(&self) -> Position {
-        Position { lineage: self.history.lineage.clone(), offset: self.offset.load(Ordering::Relaxed) }
+        Position { lineage: self.lineage(), offset: self.offset.load(Ordering::Relaxed) }
+    }
+
+    /// The history that its dataset belongs to.
+    pub(crate) fn history(&self) -> Arc<History> {
+        self.history.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn lineage(&self) -> Lineage {
+        self.history().lineage.clone()
+    }
+
+    /// Reads it again.
+    pub(crate) async fn read_history(&self, deadline: Deadline) -> Result<Arc<History>, Failure> {
+        let answers = self.send(&[info_command("replication")], deadline).await?;
+        let text =
+            answers.into_iter().next().and_then(|answer| redis::from_redis_value::<String>(answer).ok());
+        let replication = text.as_deref().map(Replication::read);
+        let Some(Ok(replication)) = replication else {
+            let error = Error::Unavailable(format!("{}: its history cannot be read", self.master));
+            return Err(Failure { error, remedy: Remedy::Reconnect });
+        };
+        let history = Arc::new(replication.history());
+        *self.history.write().unwrap_or_else(PoisonError::into_inner) = history.clone();
+        Ok(history)
+    }
+
+    /// Has its history read again before a call names it.
+    pub(crate) fn doubt_history(&self) {
+        let mut history = self.history.write().unwrap_or_else(PoisonError::into_inner);
+        *history = Arc::new(History { is_settled: false, ..(**history).clone() });
     }
 
     /// Notes how far the master's history goes.

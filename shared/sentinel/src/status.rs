@@ -69,7 +69,7 @@ impl Status {
         Self {
             master: session.map(|session| session.master.clone()),
             config_epoch: session.map_or(0, |session| session.config_epoch),
-            lineage: session.map(|session| session.history.lineage.clone()),
+            lineage: session.map(Session::lineage),
             continuity: session.map(|session| session.continuity),
             generation: session.map_or(0, |session| session.generation),
             failovers: past.failovers.load(Ordering::Relaxed),

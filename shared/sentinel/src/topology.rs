@@ -124,7 +124,7 @@ impl Client {
         Ok(MasterView {
             endpoint: session.master.clone(),
             config_epoch: session.config_epoch,
-            lineage: session.history.lineage.clone(),
+            lineage: session.lineage(),
             offset,
             replicas: read_replicas(&text, offset),
             memory_used: number("used_memory"),

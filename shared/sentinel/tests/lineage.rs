@@ -30,9 +30,44 @@ async fn a_failover_that_lost_nothing_is_proven_to_have_lost_nothing() {
     history.check(&cluster).await.unwrap();
 }
 
+static ARGUMENTS: Script = Script::new("#!lua\nreturn ARGV");
+
+/// A master that starts begins another history with its first replica, and its connections stay.
+#[tokio::test]
+async fn a_script_is_not_told_the_history_of_a_master_that_has_had_no_replica_since_it_started() {
+    let cluster = cluster().await;
+    let (master, _) = connected(&cluster).await;
+    let others: Vec<_> = (0..3).filter(|node| *node != master).collect();
+    for node in 0..3 {
+        cluster.kill(Member::Node(node)).unwrap();
+    }
+    cluster.restart(master, Return::MasterWithData).unwrap();
+    let (early, late) = (Client::new(cluster.config()).unwrap(), Client::new(cluster.config()).unwrap());
+    eventually("a connection", async || early.warm_up(within(ms(500))).await.ok()).await;
+    assert_eq!(lineage_of_script(&early).await, None, "nothing runs before a replica follows");
+    let generation = early.status().generation;
+    for node in others {
+        cluster.restart(node, Return::ReplicaOf(master)).unwrap();
+    }
+    let told = eventually("a script", async || lineage_of_script(&early).await).await;
+    assert_eq!(early.status().generation, generation, "the same connection");
+    assert_eq!(lineage_of_script(&late).await.unwrap(), told, "one that has seen nothing else");
+}
+
+/// The lineage that a script is told.
+async fn lineage_of_script(client: &Client) -> Option<Value> {
+    let call = Call {
+        deadline: within(ms(1_000)),
+        idempotency: Idempotency::Idempotent,
+        durability: Durability::Master,
+    };
+    let asked = Invocation::new(&ARGUMENTS).with_history();
+    let Value::Array(told) = client.invoke(&asked, call).await.ok()?.value else { return None };
+    told.into_iter().next()
+}
+
 #[tokio::test]
 async fn a_script_is_told_the_history_that_it_is_sent_to_and_the_one_before() {
-    static ARGUMENTS: Script = Script::new("#!lua\nreturn ARGV");
     let cluster = cluster().await;
     let (master, client) = connected(&cluster).await;
     let told = async || {
