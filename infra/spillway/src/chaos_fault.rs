@@ -19,6 +19,9 @@ use crate::running::{OPERATOR, Part, Running};
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 
+/// A slow replica works for so long between two pauses.
+const SLOW_REPLICA_WORKS: Duration = Duration::from_millis(50);
+
 /// Something that goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -33,8 +36,12 @@ pub enum Fault {
     KillReplica,
     /// Both replicas are frozen for a moment: nothing can be acknowledged meanwhile.
     FreezeReplicas,
+    /// One replica is slow: frozen for most of the time, again and again.
+    SlowReplica,
     /// A sentinel ends.
     EndSentinel,
+    /// All sentinels are frozen for longer than they wait for a master: nobody could replace it.
+    FreezeSentinels,
     /// Every function that serves a purchase, and the sweep, is killed.
     KillFunctions,
     /// Nothing that is sent to the ledger, or comes from it, arrives for a while.
@@ -45,6 +52,8 @@ pub enum Fault {
     Failover,
     /// `SENTINEL FAILOVER` without a pause of writes, as by an operator who does not know better.
     BareFailover,
+    /// All Redis nodes are killed at once, and come back with what their disks have.
+    KillAll,
     /// `FLUSHALL`: all Redis nodes forget everything.
     Forget,
 }
@@ -66,14 +75,16 @@ impl Fault {
 
     /// Whether every acknowledged hold is kept. (An order stands and a unit is sold once whatever happens.)
     pub(crate) const fn keeps_holds(self) -> bool {
-        !matches!(self, Self::BareFailover | Self::Forget)
+        !matches!(self, Self::BareFailover | Self::KillAll | Self::Forget)
     }
 
     /// Does it; returns when its cause is gone again.
     pub(crate) async fn strike(self, victim: &Victim<'_>, random: &mut Xoshiro256PlusPlus) -> Result<()> {
         match self {
             Self::KillMaster => signal(victim.master().await?.pid, Signal::KILL),
-            Self::FreezeMaster => freeze(&[victim.master().await?], random.random_range(3_000..6_000)).await,
+            Self::FreezeMaster => {
+                freeze(&[victim.master().await?.pid], random.random_range(3_000..6_000)).await;
+            }
             Self::EmptyMaster => {
                 let master = victim.master().await?;
                 signal(master.pid, Signal::KILL);
@@ -85,10 +96,24 @@ impl Fault {
                 let replicas = victim.replicas().await?;
                 signal(replicas[random.random_range(0..replicas.len())].pid, Signal::KILL);
             }
-            Self::FreezeReplicas => freeze(&victim.replicas().await?, random.random_range(500..1_200)).await,
+            Self::FreezeReplicas => {
+                let replicas: Vec<_> = victim.replicas().await?.iter().map(|part| part.pid).collect();
+                freeze(&replicas, random.random_range(500..1_200)).await;
+            }
+            Self::SlowReplica => {
+                let replicas = victim.replicas().await?;
+                let replica = replicas[random.random_range(0..replicas.len())].pid;
+                for _ in 0..random.random_range(10..20) {
+                    freeze(&[replica], random.random_range(100..400)).await;
+                    tokio::time::sleep(SLOW_REPLICA_WORKS).await;
+                }
+            }
             Self::EndSentinel => {
                 let sentinel = random.random_range(0..victim.running.sentinels.len());
                 victim.tell_sentinel(sentinel, "SHUTDOWN").await?;
+            }
+            Self::FreezeSentinels => {
+                freeze(&victim.sentinel_pids().await?, random.random_range(3_000..6_000)).await;
             }
             Self::KillFunctions => {
                 let serves = |part: &&Part| ["reserve", "confirm", "sweep"].contains(&part.name.as_str());
@@ -108,6 +133,11 @@ impl Fault {
                     bail!("a sentinel refuses a failover: {}", answer.trim());
                 }
             }
+            Self::KillAll => {
+                for part in &victim.running.redis {
+                    signal(part.pid, Signal::KILL);
+                }
+            }
             Self::Forget => {
                 let call = Call {
                     deadline: Deadline::after(TIMEOUT),
@@ -121,10 +151,10 @@ impl Fault {
     }
 }
 
-async fn freeze(parts: &[Part], milliseconds: u64) {
+async fn freeze(pids: &[u32], milliseconds: u64) {
     let send = |what: Signal| {
-        for part in parts {
-            signal(part.pid, what);
+        for pid in pids {
+            signal(*pid, what);
         }
     };
     send(Signal::STOP);
@@ -147,6 +177,16 @@ impl Victim<'_> {
         let topology = self.redis.topology(Deadline::after(TIMEOUT)).await;
         let master = topology.master.map_err(|error| anyhow::anyhow!(error))?.endpoint.to_string();
         Ok(self.running.redis.iter().cloned().partition(|part| part.address == master))
+    }
+
+    async fn sentinel_pids(&self) -> Result<Vec<u32>> {
+        let mut pids = Vec::new();
+        for number in 0..self.running.sentinels.len() {
+            let info = self.tell_sentinel(number, "INFO server").await?;
+            let pid = info.lines().find_map(|line| line.strip_prefix("process_id:")?.trim().parse().ok());
+            pids.push(pid.with_context(|| format!("sentinel {} does not tell its process", number + 1))?);
+        }
+        Ok(pids)
     }
 
     async fn tell_sentinel(&self, number: usize, command: &str) -> Result<String> {
