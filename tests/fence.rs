@@ -84,11 +84,16 @@ async fn an_ordinary_failover_continues_the_history_and_two_on_end_of_which_no_s
 async fn a_system_that_was_stopped_in_order_goes_on_where_it_was() {
     let alone = Alone::with("fence-stopped", units(3)).await;
     let (held, id) = (alone.reserve(1, 1).await, alone.id.clone());
+    // Neither what looks like a sale by its name, nor a sale that is fenced off.
+    command(&alone.redis, "SET", &["{other}:r:x}", "no hash"]).await;
+    command(&alone.redis, "HSET", &["{fenced}", "lineage", "another"]).await;
     drop(alone);
     let stack = stores_again("fence-stopped");
     let stock = stock(&stack.running().unwrap());
     let found = stock.find(&id, &held.id, &held.shopper, soon()).await.unwrap();
     assert!(matches!(found, FindOutcome::Found(..)), "{found:?}");
+    let fenced = command(&redis(&stack.running().unwrap()), "HGET", &["{fenced}", "lineage"]).await;
+    assert_eq!(fenced, Value::Bytes(b"another".to_vec()));
 }
 
 #[tokio::test]

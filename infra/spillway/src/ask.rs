@@ -44,12 +44,16 @@ pub(crate) fn replicas(node: SocketAddr, password: &str) -> usize {
     answer.lines().filter(|line| line.starts_with("slave") && line.contains("state=online")).count()
 }
 
-/// Takes from every sale the lineage in which it was last written, so that the next one is taken for its own. For nodes
-/// that nobody writes to any more, and that end with all they have.
+/// Takes from every sale that is of the present history its lineage, so that the next one is taken for its own; what is
+/// fenced off stays so. For nodes that nobody writes to any more, and that end with all they have.
 pub(crate) fn let_go_of_lineage(nodes: &[SocketAddr], password: &str) {
-    const EVERY_SALE: &str = "local page = {'0'} \
+    // Keys of other types may end with a brace, too.
+    const EVERY_SALE: &str = "local info, page = redis.call('INFO', 'replication'), {'0'} \
+        local own, continued = info:match('master_replid:(%x+)'), info:match('master_replid2:(%x+)') \
         repeat page = redis.call('SCAN', page[1], 'MATCH', '{*}', 'COUNT', 1000) \
-        for _, sale in ipairs(page[2]) do redis.call('HDEL', sale, 'lineage') end \
+        for _, sale in ipairs(page[2]) do if redis.call('TYPE', sale).ok == 'hash' then \
+        local lineage = redis.call('HGET', sale, 'lineage') \
+        if lineage == own or lineage == continued then redis.call('HDEL', sale, 'lineage') end end end \
         until page[1] == '0'";
     for node in nodes {
         // Replicas refuse it.
