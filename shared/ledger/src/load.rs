@@ -13,7 +13,8 @@ impl Ledger {
     /// and before a version is in force, so that no unit is sold while an emptied Redis could still be
     /// taken for a new one.
     ///
-    /// Where Redis has lost a sale that it once had, or has it from a history that broke, its takeover begins; [`Ledger::rebuild`] goes on with it.
+    /// Where Redis has lost a sale that it once had, or has it from a history that broke, its takeover begins;
+    /// [`Ledger::rebuild`] goes on with it.
     pub async fn load(
         &self,
         stock: &Stock,
@@ -42,7 +43,7 @@ impl Ledger {
             }
             for restock in std::mem::take(&mut record.pending) {
                 let PendingRestock { change, sku, quantity } = &restock;
-                match stock.restock(id, sku, *quantity, change, false, deadline).await? {
+                match stock.restock(id, sku, *quantity, change, Some(record.sale.epoch), deadline).await? {
                     // The change that Redis knows under this key is a withdrawal of nothing: the merchant was
                     // told that the key is used, so this restock never comes into force.
                     RestockOutcome::KeyReused => self.revoke_restock(id, change, deadline).await?,

@@ -24,8 +24,8 @@ pub(crate) const SERIALS_PER_PART: u32 = 500;
 const PARTS_BETWEEN_DRAINS: u32 = 20;
 
 impl Ledger {
-    /// Begins the takeover of this sale and of every other that Redis lacks or must not be believed about, so that none of them is told not to
-    /// exist while another is there already. A sale that was never loaded is left to [`Ledger::load`].
+    /// Begins the takeover of this sale and of every other that Redis lacks, so that none of them is told not to exist
+    /// while another is there already. A sale that was never loaded is left to [`Ledger::load`].
     pub(crate) async fn seed_all(
         &self,
         stock: &Stock,

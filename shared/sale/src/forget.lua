@@ -1,16 +1,19 @@
--- Forgets what Redis has of a sale whose history broke, page by page; the journal stays, which nothing else tells.
+-- Forgets what Redis has of a sale whose history broke, page by page; the journal stays, which nothing else tells. How far
+-- that is stands with the sale, so that anyone goes on with it.
 --
--- ARGV[2] where the page begins, 0 at first   ARGV[3] the lineage in which that was said, or empty
--- Answers {word, now, …}: FORGOTTEN, where the next page begins, 0 where nothing is left, and the lineage; PRESENT, the
--- sale is not to be forgotten; SALE_NOT_FOUND.
+-- Answers {word, now, …}: FORGOTTEN, 1 where more is left, else 0; PRESENT, the sale is not to be forgotten; SALE_NOT_FOUND.
 -- Cost: O(1) for each of a thousand keys, which may be other sales'.
 local missing = load_sale(true)
 if not missing then return {'PRESENT', now} end
 if missing[1] ~= 'FENCED' then return missing end
+local forgotten = redis.call('HGET', sale_key, 'forgotten')
+if forgotten == lineage .. ':all' then return {'FORGOTTEN', now, 0} end
 -- Where a page begins is known to one dataset only.
-local page = redis.call('SCAN', ARGV[3] == lineage and ARGV[2] or '0', 'MATCH', sale_key .. ':*', 'COUNT', 1000)
+local place = forgotten and forgotten:match('^' .. lineage .. ':(%d+)$') or '0'
+local page = redis.call('SCAN', place, 'MATCH', sale_key .. ':*', 'COUNT', 1000)
 for _, key in ipairs(page[2]) do
   if key ~= journal_key then redis.call('UNLINK', key) end
 end
-if page[1] == '0' then redis.call('HSET', sale_key, 'forgotten', lineage) end
-return {'FORGOTTEN', now, page[1], lineage}
+local is_all = page[1] == '0'
+redis.call('HSET', sale_key, 'forgotten', lineage .. ':' .. (is_all and 'all' or page[1]))
+return {'FORGOTTEN', now, is_all and 0 or 1}

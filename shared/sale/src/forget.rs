@@ -11,17 +11,12 @@ impl Stock {
     /// Forgets what Redis has of a sale that is fenced off, but for its journal; of any other nothing. [`Stock::seed`]
     /// demands it.
     pub async fn forget(&self, sale: &SaleId, deadline: Deadline) -> Result<(), StockError> {
-        let (mut page, mut lineage) = ("0".to_owned(), String::new());
         loop {
-            let script = self.invocation(&FORGET, sale).arg(page.as_str()).arg(lineage.as_str());
-            let mut answer = self.write(script, deadline).await?;
+            let mut answer = self.write(self.invocation(&FORGET, sale), deadline).await?;
             match answer.word.as_str() {
-                "FORGOTTEN" => (page, lineage) = (answer.fields.text()?, answer.fields.text()?),
-                "PRESENT" | "SALE_NOT_FOUND" => return Ok(()),
+                "FORGOTTEN" if answer.fields.number::<u8>()? == 1 => {}
+                "FORGOTTEN" | "PRESENT" | "SALE_NOT_FOUND" => return Ok(()),
                 _ => return Err(StockError::unknown_word(answer.word)),
-            }
-            if page == "0" {
-                return Ok(());
             }
         }
     }

@@ -9,8 +9,8 @@
 --   (none)             hash    window, limit, hold length, epoch, clock, lineage, definition; rate, turn_ms, lobby_at, joined,
 --                              serving_paused, door_closed, serve_to, seed: the waiting room, where there is one;
 --                              journal_part, journal_kept: the last part of the journal that the ledger has; journal_resumed: the
---                              last entry of a part that was found lost; forgotten: the lineage in which all else of a
---                              fenced sale was forgotten;
+--                              last entry of a part that was found lost; forgotten: in which history all else of a fenced
+--                              sale was forgotten, and how far;
 --                              cancels_compared: in which history cancels were held against the ledger, and how far
 --   :sku:<sku>         hash    stock top next held sold quarantined withdrawn price; changes: entries of the journal;
 --                              compared: in which history it was held against the ledger, and how far

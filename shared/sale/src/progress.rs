@@ -122,11 +122,12 @@ impl TakeoverProgress {
 }
 
 impl Stock {
-    /// Whether the sale is in Redis, even if it is only being built there; not one that is fenced off.
+    /// Whether the sale is in Redis, even if it is only being built there, or fenced off.
     pub async fn is_present(&self, sale: &SaleId, deadline: Deadline) -> Result<bool, StockError> {
         match self.look(self.invocation(&PROGRESS, sale), deadline).await {
             Ok(answer) => Ok(answer.word != "SALE_NOT_FOUND"),
-            Err(StockError::Unseeded | StockError::Fenced) => Ok(false),
+            Err(StockError::Fenced) => Ok(true),
+            Err(StockError::Unseeded) => Ok(false),
             Err(error) => Err(error),
         }
     }

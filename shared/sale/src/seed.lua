@@ -9,7 +9,7 @@
 -- Cost: O(SKUs + pending restocks).
 local missing = load_sale(true)
 if missing and missing[1] == 'FENCED' then
-  if redis.call('HGET', sale_key, 'forgotten') ~= lineage then return missing end
+  if redis.call('HGET', sale_key, 'forgotten') ~= lineage .. ':all' then return missing end
   redis.call('DEL', sale_key)
 end
 if ARGV[3] == '1' then redis.call('SET', SEED_KEY, 1) end

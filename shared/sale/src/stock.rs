@@ -14,9 +14,6 @@ const REPLICAS_REQUIRED: u8 = 1;
 /// How long the master waits for a replica; far below the response timeout, as others wait behind it.
 const REPLICATION_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// A connection that is older than this is renewed where the lineage that it has read is refused.
-const LINEAGE_READ_AGAIN: Duration = Duration::from_secs(5);
-
 /// Pause before a write is repeated that no replica has acknowledged.
 const UNREPLICATED_PAUSE: Duration = Duration::from_millis(20);
 
@@ -196,8 +193,8 @@ impl Stock {
         match answer.word.as_str() {
             "UNSEEDED" => Err(StockError::Unseeded),
             "FENCED" => {
-                // A master without replicas may have begun another history, of which this connection has not heard.
-                self.redis.renew(LINEAGE_READ_AGAIN);
+                // The master may have begun another history, of which this connection has not heard.
+                self.redis.doubt_lineage();
                 Err(StockError::Fenced)
             }
             _ => Ok((answer, reply.replicas)),

@@ -90,11 +90,10 @@ impl Client {
         self.leave(&mut reconnect);
     }
 
-    /// Has the next call open another connection, unless this one is younger than this. For who doubts what is read when
-    /// one is opened, such as the lineage.
-    pub fn renew(&self, age: Duration) {
-        if let Some(session) = self.present().filter(|session| session.is_older_than(age)) {
-            session.bury();
+    /// Has the lineage read again before the next call that names it.
+    pub fn doubt_lineage(&self) {
+        if let Some(session) = self.present() {
+            session.doubt_history();
         }
     }
 

@@ -111,11 +111,6 @@ impl Session {
         self.opened_at.elapsed().saturating_sub(confirmed_at) > pause
     }
 
-    /// Whether it was opened longer ago than this.
-    pub(crate) fn is_older_than(&self, age: Duration) -> bool {
-        self.opened_at.elapsed() > age
-    }
-
     pub(crate) fn has_idled(&self, pause: Duration) -> bool {
         let idle_ms = wall_clock_ms().saturating_sub(self.answered_at.load(Ordering::Relaxed));
         u128::from(idle_ms) >= pause.as_millis()
