@@ -91,14 +91,15 @@ impl Real<'_> {
                     outcome => panic!("{outcome:?}"),
                 }
                 ledger.load(stock, sale, soon()).await.unwrap();
-                match stock.restock(sale, sku, quantity, &change, true, soon()).await.unwrap() {
+                match stock.restock(sale, sku, quantity, &change, None, soon()).await.unwrap() {
                     RestockOutcome::Restocked { stock } => format!("stock {stock}"),
                     outcome => panic!("{outcome:?}"),
                 }
             }
             Step::Withdraw { key, quantity } => {
                 let key = IdempotencyKey::parse(&format!("withdraw-{key}")).unwrap();
-                match stock.withdraw(sale, sku, quantity, &key.change(sale), soon()).await.unwrap() {
+                let change = key.change(sale);
+                match ledger.withdraw(stock, sale, sku, quantity, &change, soon()).await.unwrap() {
                     WithdrawOutcome::Withdrawn { units, stock } => {
                         format!("{units} withdrawn, stock {stock}")
                     }

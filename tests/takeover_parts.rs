@@ -213,22 +213,62 @@ async fn restocks_and_withdrawals_are_in_what_is_built_again_and_a_repeat_of_the
     let unit = wish(&alone.id, 1, 1).sku;
     alone.ledger.record_restock(&alone.id, &unit, 3, &key("more"), soon()).await.unwrap();
     alone.load().await;
-    let withdrawn = alone.stock.withdraw(&alone.id, &unit, 2, &key("fewer"), soon()).await.unwrap();
-    assert_eq!(withdrawn, sale::WithdrawOutcome::Withdrawn { units: 2, stock: 6 });
-    alone.ledger.record_withdrawal(&alone.id, &unit, 2, &key("fewer"), soon()).await.unwrap();
+    let withdraw = async || {
+        alone.ledger.withdraw(&alone.stock, &alone.id, &unit, 2, &key("fewer"), soon()).await.unwrap()
+    };
+    assert_eq!(withdraw().await, sale::WithdrawOutcome::Withdrawn { units: 2, stock: 6 });
     alone.order(1, 1).await;
     // One that the ledger has and Redis has not applied yet.
     alone.ledger.record_restock(&alone.id, &unit, 4, &key("pending"), soon()).await.unwrap();
     alone.lose().await;
     alone.rebuild().await;
+    assert_eq!(withdraw().await, sale::WithdrawOutcome::Withdrawn { units: 2, stock: 10 });
     assert_eq!(alone.figures().await, "0/0/1/9");
     assert_eq!(alone.load().await.pending, []);
     for (name, quantity) in [("more", 3), ("pending", 4)] {
-        let told = alone.stock.restock(&alone.id, &unit, quantity, &key(name), true, soon()).await.unwrap();
+        let told = alone.stock.restock(&alone.id, &unit, quantity, &key(name), None, soon()).await.unwrap();
         assert_eq!(told, sale::RestockOutcome::Restocked { stock: 10 }, "{name}");
     }
     alone.end().await;
     assert_eq!(alone.figures().await, "9/0/1/0");
+}
+
+#[tokio::test]
+async fn a_change_of_stock_that_a_takeover_overtakes_is_refused_and_neither_lost_nor_done_twice() {
+    let alone = Alone::with("takeover-overtakes", brief(5)).await;
+    let key = |name: &str| sale::IdempotencyKey::parse(name).unwrap().change(&alone.id);
+    let unit = wish(&alone.id, 1, 1).sku;
+    let before = alone.load().await;
+    alone.ledger.record_restock(&alone.id, &unit, 3, &key("more"), soon()).await.unwrap();
+    let taken = alone.stock.withdraw(&alone.id, &unit, 1, &key("lost"), before.sale.epoch, soon()).await;
+    assert_eq!(taken.unwrap(), sale::WithdrawOutcome::Withdrawn { units: 1, stock: 4 });
+    alone.lose().await;
+    alone.rebuild().await;
+    alone.end().await;
+    assert_eq!(alone.figures().await, "8/0/0/0", "the ledger had the restock, and not the withdrawal");
+    // Whoever has read the ledger before the takeover goes on.
+    let late = alone.stock.withdraw(&alone.id, &unit, 2, &key("fewer"), before.sale.epoch, soon()).await;
+    assert!(matches!(late, Err(sale::StockError::Unseeded)), "{late:?}");
+    let epoch = Some(before.sale.epoch);
+    let late = alone.stock.restock(&alone.id, &unit, 3, &key("late"), epoch, soon()).await;
+    assert!(matches!(late, Err(sale::StockError::Unseeded)), "{late:?}");
+    assert_eq!(alone.figures().await, "8/0/0/0");
+    // The sweep finds a withdrawal that somebody has left half done.
+    let now = alone.load().await;
+    alone.stock.withdraw(&alone.id, &unit, 2, &key("half"), now.sale.epoch, soon()).await.unwrap();
+    for (record, stock) in [(&before, 8), (&now, 6), (&now, 6)] {
+        alone.ledger.record_withdrawals(&alone.stock, record, soon()).await.unwrap();
+        let sale = alone.ledger.sale(&alone.id, soon()).await.unwrap().unwrap().sale;
+        assert_eq!(sale.definition.sku(&unit).unwrap().stock, stock);
+    }
+    assert_eq!(alone.stock.withdrawals(&alone.id, &[], soon()).await.unwrap(), []);
+    let again = alone.ledger.withdraw(&alone.stock, &alone.id, &unit, 2, &key("half"), soon()).await;
+    assert_eq!(again.unwrap(), sale::WithdrawOutcome::Withdrawn { units: 2, stock: 6 });
+    for (quantity, name) in [(3, "half"), (3, "more")] {
+        let other = alone.ledger.withdraw(&alone.stock, &alone.id, &unit, quantity, &key(name), soon()).await;
+        assert_eq!(other.unwrap(), sale::WithdrawOutcome::KeyReused);
+    }
+    assert_eq!(alone.figures().await, "6/0/0/0");
 }
 
 #[tokio::test]

@@ -41,14 +41,13 @@ pub(crate) async fn restock(
     read(recorded.map_err(problem)?)?;
     // Whatever else Redis lacks of this sale comes first, and this restock with it.
     app.ledger.load(&app.stock, &sale, deadline).await.map_err(problem)?;
-    match app.stock.restock(&sale, &sku, quantity, &change, true, deadline).await? {
+    match app.stock.restock(&sale, &sku, quantity, &change, None, deadline).await? {
         RestockOutcome::Restocked { stock } => Ok(axum::Json(Restocked { sku, stock, restocked: quantity })),
         RestockOutcome::KeyReused => Err(Problem::idempotency_key_reused()),
         RestockOutcome::SkuNotFound | RestockOutcome::SaleNotFound => Err(Problem::recovering()),
     }
 }
 
-/// Redis first, then the ledger: only available units leave the stock, and Redis knows which are.
 pub(crate) async fn withdraw(
     State(app): State<Arc<App>>,
     SkuPath(sale, sku): SkuPath,
@@ -58,13 +57,9 @@ pub(crate) async fn withdraw(
 ) -> Result<axum::Json<Withdrawn>, Problem> {
     check(quantity)?;
     let change = key.change(&sale);
-    match app.stock.withdraw(&sale, &sku, quantity, &change, deadline).await? {
+    let withdrawn = app.ledger.withdraw(&app.stock, &sale, &sku, quantity, &change, deadline).await;
+    match withdrawn.map_err(problem)? {
         WithdrawOutcome::Withdrawn { units, stock } => {
-            if units > 0 {
-                let recorded = app.ledger.record_withdrawal(&sale, &sku, units, &change, deadline).await;
-                read(recorded.map_err(problem)?)?;
-                app.stock.withdrawals(&sale, &[change], deadline).await?;
-            }
             Ok(axum::Json(Withdrawn { sku, stock, withdrawn: units }))
         }
         WithdrawOutcome::KeyReused => Err(Problem::idempotency_key_reused()),
@@ -82,7 +77,7 @@ fn read(recorded: ChangeRecordOutcome) -> Result<(), Problem> {
     match recorded {
         ChangeRecordOutcome::Recorded => Ok(()),
         ChangeRecordOutcome::KeyReused => Err(Problem::idempotency_key_reused()),
-        ChangeRecordOutcome::TooMuch => {
+        ChangeRecordOutcome::Refused => {
             Err(invalid_fields("/quantity", "would raise the stock above 10000000"))
         }
         ChangeRecordOutcome::SkuNotFound => Err(Problem::sku_not_found()),

@@ -5,8 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use ledger::{ChangeRecordOutcome, Ledger, PurchaseError, SaleRecord};
-use sale::{Causes, ChangeId, Deadline, Due, Lineage, Load, SaleId, Stock};
+use ledger::{Ledger, PurchaseError, SaleRecord};
+use sale::{Causes, Deadline, Due, Lineage, Load, SaleId, Stock};
 
 /// One step ends by then; the next goes on where it stopped.
 const STEP_DEADLINE: Duration = Duration::from_secs(10);
@@ -127,11 +127,11 @@ impl Sweep {
 
     async fn sweep_stock(&self, record: &SaleRecord, deadline: Deadline) -> Result<Swept, PurchaseError> {
         let sale = &record.sale.id;
-        self.bring_up(sale, deadline).await?;
+        let Some(brought_up) = self.bring_up(sale, deadline).await? else { return Ok(Swept::All) };
         if record.sale.definition.waiting_room.is_some() {
             self.tick(sale, deadline).await?;
         }
-        self.record_withdrawals(sale, deadline).await?;
+        self.ledger.record_withdrawals(&self.stock, &brought_up, deadline).await?;
         let settled = self.settle_due(sale, deadline).await?;
         let (freed, swept) = self.free(sale, deadline).await?;
         if freed > 0 || settled > 0 {
@@ -169,28 +169,12 @@ impl Sweep {
     }
 
     /// Brings Redis to where the ledger is, all of a sale that it has lost included.
-    async fn bring_up(&self, sale: &SaleId, deadline: Deadline) -> Result<(), PurchaseError> {
-        if let Some(record) = self.ledger.load(&self.stock, sale, deadline).await? {
-            self.ledger.rebuild(&self.stock, &record, deadline).await?;
+    async fn bring_up(&self, sale: &SaleId, deadline: Deadline) -> Result<Option<SaleRecord>, PurchaseError> {
+        let record = self.ledger.load(&self.stock, sale, deadline).await?;
+        if let Some(record) = &record {
+            self.ledger.rebuild(&self.stock, record, deadline).await?;
         }
-        Ok(())
-    }
-
-    /// Withdrawals whose second step a crash has cut off.
-    async fn record_withdrawals(&self, sale: &SaleId, deadline: Deadline) -> Result<(), PurchaseError> {
-        let withdrawals = self.stock.withdrawals(sale, &[], deadline).await?;
-        let mut recorded: Vec<ChangeId> = Vec::with_capacity(withdrawals.len());
-        for withdrawal in withdrawals {
-            let (sku, units, change) = (&withdrawal.sku, withdrawal.units, withdrawal.change);
-            match self.ledger.record_withdrawal(sale, sku, units, &change, deadline).await? {
-                ChangeRecordOutcome::Recorded => recorded.push(change),
-                outcome => tracing::error!(%sale, %sku, units, ?outcome, "a withdrawal cannot be recorded"),
-            }
-        }
-        if !recorded.is_empty() {
-            self.stock.withdrawals(sale, &recorded, deadline).await?;
-        }
-        Ok(())
+        Ok(record)
     }
 
     /// Frees overdue holds: how many, and whether that is all of them.

@@ -29,6 +29,7 @@ mod table;
 mod takeover;
 mod transport;
 mod units;
+mod withdraw;
 
 pub use api::OrderState;
 pub use cancel::CancelOutcome;

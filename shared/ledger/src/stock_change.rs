@@ -1,16 +1,18 @@
 //! Changes of stock: recorded once under the merchant's idempotency key.
 //!
-//! A restock is recorded before Redis sells the units; a withdrawal after Redis has taken them out.
+//! A restock is recorded before Redis sells the units; a withdrawal after Redis has taken them out (`withdraw.rs`).
 //! Either way the ledger never says less than Redis may sell.
 
 use data_encoding::BASE32_DNSSEC;
-use sale::{ChangeId, Deadline, STOCK_MAX, SaleId, Sku};
+use sale::{ChangeId, Deadline, STOCK_MAX, SaleId, Sku, Withdrawal};
 
 use crate::backoff::Backoff;
 use crate::item::{Item, number, read_number, read_text, text};
 use crate::record::{broken, failed_conditions};
 use crate::table::{KEY, sale_key};
 use crate::{Ledger, LedgerError, PendingRestock, SaleRecord, StoreOutcome};
+
+const WITHDRAW: &str = "withdraw";
 
 /// What became of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,8 +21,9 @@ pub enum ChangeRecordOutcome {
     Recorded,
     /// The key was used for another change.
     KeyReused,
-    /// The stock would be more than [`STOCK_MAX`].
-    TooMuch,
+    /// The sale does not take it: the stock would be more than [`STOCK_MAX`], or a withdrawal is of an epoch that is over,
+    /// so that the units are in the stock again.
+    Refused,
     /// No such SKU in this sale.
     SkuNotFound,
     /// No such sale.
@@ -34,6 +37,8 @@ struct Change<'a> {
     sku: &'a Sku,
     quantity: u32,
     id: &'a ChangeId,
+    /// What was asked for, where that may be more.
+    wanted: u32,
 }
 
 impl Ledger {
@@ -47,21 +52,47 @@ impl Ledger {
         id: &ChangeId,
         deadline: Deadline,
     ) -> Result<ChangeRecordOutcome, LedgerError> {
-        let change = Change { kind: "restock", sale, sku, quantity, id };
+        let change = Change { kind: "restock", sale, sku, quantity, id, wanted: quantity };
         self.record_change(&change, restock, deadline).await
     }
 
-    /// Records that units were taken out of the stock in Redis.
-    pub async fn record_withdrawal(
+    /// Records that units were taken out of the stock in Redis, unless the sale was built again: this is the epoch that
+    /// it had before they left.
+    pub(crate) async fn record_withdrawal(
+        &self,
+        sale: &SaleId,
+        withdrawal: &Withdrawal,
+        epoch: u64,
+        deadline: Deadline,
+    ) -> Result<ChangeRecordOutcome, LedgerError> {
+        let Withdrawal { change: id, sku, units, quantity: wanted } = withdrawal;
+        let change = Change { kind: WITHDRAW, sale, sku, quantity: *units, id, wanted: *wanted };
+        let apply = |record: &mut SaleRecord, change: &Change<'_>| {
+            let is_same_epoch = record.sale.epoch == epoch;
+            if is_same_epoch {
+                lower(record, change.sku, change.quantity);
+            }
+            is_same_epoch
+        };
+        self.record_change(&change, apply, deadline).await
+    }
+
+    /// The units of a withdrawal that is recorded; `None` where no change has this id.
+    pub(crate) async fn recorded_withdrawal(
         &self,
         sale: &SaleId,
         sku: &Sku,
-        quantity: u32,
+        wanted: u32,
         id: &ChangeId,
         deadline: Deadline,
-    ) -> Result<ChangeRecordOutcome, LedgerError> {
-        let change = Change { kind: "withdraw", sale, sku, quantity, id };
-        self.record_change(&change, withdraw, deadline).await
+    ) -> Result<Option<RecordedWithdrawal>, LedgerError> {
+        let Some(item) = self.get(change_key(sale, id), deadline).await? else { return Ok(None) };
+        let units = read_number(&item, "quantity")?;
+        // An item of an earlier version does not say what was asked for.
+        let is_same = read_text(&item, "kind")? == WITHDRAW
+            && read_text(&item, "sku")? == sku.as_str()
+            && read_number(&item, "wanted").unwrap_or(wanted) == wanted;
+        Ok(Some(if is_same { RecordedWithdrawal::Units(units) } else { RecordedWithdrawal::KeyReused }))
     }
 
     /// Forgets a pending restock, once Redis has applied it.
@@ -81,12 +112,10 @@ impl Ledger {
         id: &ChangeId,
         deadline: Deadline,
     ) -> Result<(), LedgerError> {
-        let lower = |record: &mut SaleRecord, restock: &PendingRestock| {
-            for sku in record.sale.definition.skus.iter_mut().filter(|sku| sku.sku == restock.sku) {
-                sku.stock = sku.stock.saturating_sub(restock.quantity);
-            }
+        let revoke = |record: &mut SaleRecord, restock: &PendingRestock| {
+            lower(record, &restock.sku, restock.quantity);
         };
-        self.end_restock(sale, id, lower, deadline).await
+        self.end_restock(sale, id, revoke, deadline).await
     }
 
     async fn end_restock(
@@ -115,10 +144,10 @@ impl Ledger {
     async fn record_change(
         &self,
         change: &Change<'_>,
-        apply: fn(&mut SaleRecord, &Change<'_>) -> bool,
+        apply: impl Fn(&mut SaleRecord, &Change<'_>) -> bool,
         deadline: Deadline,
     ) -> Result<ChangeRecordOutcome, LedgerError> {
-        let key = change.key();
+        let key = change_key(change.sale, change.id);
         let mut pause = Backoff::default();
         loop {
             if let Some(item) = self.get(key.clone(), deadline).await? {
@@ -131,7 +160,7 @@ impl Ledger {
                 return Ok(ChangeRecordOutcome::SkuNotFound);
             }
             if !apply(&mut record, change) {
-                return Ok(ChangeRecordOutcome::TooMuch);
+                return Ok(ChangeRecordOutcome::Refused);
             }
             record.sale.version += 1;
             let items =
@@ -146,18 +175,27 @@ impl Ledger {
     }
 }
 
-impl Change<'_> {
-    fn key(&self) -> String {
-        format!("CHANGE#{}#{}", sale_key(self.sale), BASE32_DNSSEC.encode(self.id.as_bytes()))
-    }
+/// What is recorded under the id of a withdrawal.
+pub(crate) enum RecordedWithdrawal {
+    /// This one, of so many units.
+    Units(u32),
+    /// Another change.
+    KeyReused,
+}
 
+fn change_key(sale: &SaleId, id: &ChangeId) -> String {
+    format!("CHANGE#{}#{}", sale_key(sale), BASE32_DNSSEC.encode(id.as_bytes()))
+}
+
+impl Change<'_> {
     fn to_item(&self) -> Item {
         Item::from(
             [
-                (KEY, text(self.key())),
+                (KEY, text(change_key(self.sale, self.id))),
                 ("kind", text(self.kind)),
                 ("sku", text(self.sku.as_str())),
                 ("quantity", number(self.quantity)),
+                ("wanted", number(self.wanted)),
             ]
             .map(|(name, value)| (name.to_owned(), value)),
         )
@@ -188,9 +226,8 @@ fn restock(record: &mut SaleRecord, change: &Change<'_>) -> bool {
     true
 }
 
-fn withdraw(record: &mut SaleRecord, change: &Change<'_>) -> bool {
-    for sku in record.sale.definition.skus.iter_mut().filter(|sku| &sku.sku == change.sku) {
-        sku.stock = sku.stock.saturating_sub(change.quantity);
+fn lower(record: &mut SaleRecord, sku: &Sku, units: u32) {
+    for sku in record.sale.definition.skus.iter_mut().filter(|known| &known.sku == sku) {
+        sku.stock = sku.stock.saturating_sub(units);
     }
-    true
 }

@@ -1,9 +1,10 @@
 -- Adds units to a SKU, once per change: first those that were withdrawn, then new serials.
 --
 -- ARGV[2] change id   ARGV[3] SKU   ARGV[4] quantity
--- ARGV[5] 0: it was applied before, although Redis may have forgotten it, and the stock is only told
--- Answers {word, now, …}: RESTOCKED with the stock, also on a repeat; KEY_REUSED; SKU_NOT_FOUND;
--- SALE_NOT_FOUND.
+-- ARGV[5] the ledger's epoch of the sale when it listed the change as pending; empty: it was applied before, although Redis
+-- may have forgotten it, and the stock is only told
+-- Answers {word, now, …}: RESTOCKED with the stock, also on a repeat; KEY_REUSED; SKU_NOT_FOUND; SALE_NOT_FOUND; UNSEEDED,
+-- the sale was built again since that epoch, perhaps of figures that have the units.
 -- Cost: O(units that were withdrawn before).
 local missing = load_sale(true)
 if missing then return missing end
@@ -18,7 +19,8 @@ if known then
   return {'RESTOCKED', now, sku.stock}
 end
 
-if ARGV[5] == '0' then return {'RESTOCKED', now, sku.stock} end
+if ARGV[5] == '' then return {'RESTOCKED', now, sku.stock} end
+if sale.epoch > tonumber(ARGV[5]) then return {'UNSEEDED', now} end
 
 local restored = 0
 while restored < quantity do

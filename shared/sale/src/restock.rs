@@ -24,15 +24,16 @@ pub enum RestockOutcome {
 }
 
 impl Stock {
-    /// Adds units that the ledger has recorded before. Where `is_applied`, they were added before, even if Redis
-    /// has forgotten it, and the stock is only told.
+    /// Adds units that the ledger listed as pending in this epoch, or an earlier one. With `None` they were added
+    /// before, even if Redis has forgotten it, and the stock is only told. [`StockError::Unseeded`] where the sale was
+    /// built again since: the units may be in it already.
     pub async fn restock(
         &self,
         sale: &SaleId,
         sku: &Sku,
         quantity: u32,
         change: &ChangeId,
-        is_applied: bool,
+        pending_in: Option<u64>,
         deadline: Deadline,
     ) -> Result<RestockOutcome, StockError> {
         let script = self
@@ -40,7 +41,7 @@ impl Stock {
             .arg(change.as_bytes())
             .arg(sku.as_str())
             .arg(quantity.to_string())
-            .arg(u8::from(!is_applied).to_string());
+            .arg(pending_in.map(|epoch| epoch.to_string()).unwrap_or_default());
         let mut answer = self.write_durably(script, deadline).await?;
         match answer.word.as_str() {
             "RESTOCKED" => Ok(RestockOutcome::Restocked { stock: answer.fields.number()? }),

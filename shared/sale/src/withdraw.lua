@@ -2,8 +2,9 @@
 -- The withdrawal stays listed as unrecorded until the ledger has it.
 --
 -- ARGV[2] change id   ARGV[3] SKU   ARGV[4] quantity
+-- ARGV[5] the ledger's epoch of the sale before it had no such change
 -- Answers {word, now, …}: WITHDRAWN with the number withdrawn and the stock, also on a repeat;
--- KEY_REUSED; SKU_NOT_FOUND; SALE_NOT_FOUND.
+-- KEY_REUSED; SKU_NOT_FOUND; SALE_NOT_FOUND; UNSEEDED, the sale was built again since that epoch, perhaps without the units.
 -- Cost: O(quantity).
 local missing = load_sale()
 if missing then return missing end
@@ -18,6 +19,7 @@ if known then
   return {'WITHDRAWN', now, done, sku.stock}
 end
 
+if sale.epoch > tonumber(ARGV[5]) then return {'UNSEEDED', now} end
 local from_top = math.min(quantity, sku.top - sku.next + 1)
 sku.top = sku.top - from_top
 local withdrawn = from_top

@@ -27,20 +27,23 @@ pub enum WithdrawOutcome {
 
 impl Stock {
     /// Takes up to `quantity` available units out of the stock. The ledger records them afterwards;
-    /// until then [`Stock::withdrawals`] lists them.
+    /// until then [`Stock::withdrawals`] lists them. `unrecorded_in` is the epoch that the sale had in the ledger before
+    /// that had no such change; [`StockError::Unseeded`] where it was built again since.
     pub async fn withdraw(
         &self,
         sale: &SaleId,
         sku: &Sku,
         quantity: u32,
         change: &ChangeId,
+        unrecorded_in: u64,
         deadline: Deadline,
     ) -> Result<WithdrawOutcome, StockError> {
         let script = self
             .invocation(&WITHDRAW, sale)
             .arg(change.as_bytes())
             .arg(sku.as_str())
-            .arg(quantity.to_string());
+            .arg(quantity.to_string())
+            .arg(unrecorded_in.to_string());
         let mut answer = self.write_durably(script, deadline).await?;
         match answer.word.as_str() {
             "WITHDRAWN" => {

@@ -14,8 +14,10 @@ pub struct Withdrawal {
     pub change: ChangeId,
     /// Of which SKU.
     pub sku: Sku,
-    /// How many units.
+    /// How many units left.
     pub units: u32,
+    /// How many were asked for.
+    pub quantity: u32,
 }
 
 impl Stock {
@@ -37,6 +39,7 @@ impl Stock {
                         change: ChangeId::from_bytes(answer.fields.digest()?),
                         sku: answer.fields.sku()?,
                         units: answer.fields.number()?,
+                        quantity: answer.fields.number()?,
                     });
                 }
                 Ok(withdrawals)
