@@ -127,7 +127,7 @@ impl Stock {
     ) -> Result<ReserveAnswer, StockError> {
         let mut counted_quota = request.rate_limit.quota;
         let mut told_quota = None;
-        let mut is_new = false;
+        let mut made = None;
         loop {
             let mut script = self
                 .invocation(&RESERVE, &request.sale)
@@ -145,7 +145,7 @@ impl Stock {
             let (mut answer, replicas) = self
                 .run_durably(&script, deadline)
                 .await
-                .map_err(|error| if is_new { error.after_an_attempt() } else { error })?;
+                .map_err(|error| if made.is_some() { error.after_an_attempt() } else { error })?;
             let quota = Quota::read(&mut answer.fields)?;
             let quota = *told_quota.get_or_insert(quota);
             let outcome = match answer.word.as_str() {
@@ -157,14 +157,17 @@ impl Stock {
                 word => read(&request.sale, word, &mut answer.fields)?,
             };
             let mut reserved = ReserveAnswer { outcome, quota, now: answer.now };
-            is_new |= matches!(reserved.outcome, ReserveOutcome::Held(_));
             reserved.outcome = match reserved.outcome {
-                // The attempt that we repeated was the shopper's first.
-                ReserveOutcome::Repeated(held) if is_new => ReserveOutcome::Held(held),
+                // The attempt that we repeated was the shopper's first. Another one is in its place where a failover has
+                // lost it and somebody else's repeat was sooner.
+                ReserveOutcome::Repeated(held) if made.as_ref() == Some(&held) => ReserveOutcome::Held(held),
                 outcome => outcome,
             };
             if is_replicated(replicas) || !reserved.outcome.needs_replica() {
                 return Ok(reserved);
+            }
+            if let ReserveOutcome::Held(held) = reserved.outcome {
+                made = Some(held);
             }
             pause_for_replicas(replicas, deadline).await?;
             // The shopper asked once: an attempt of ours does not count against them.
