@@ -71,8 +71,9 @@ pub struct Reply {
     /// The answer.
     pub value: Value,
     /// Replicas that have acknowledged everything that was *written on this connection* before the
-    /// answer; 0 for [`Durability::Master`]. Fewer than asked for is no error here: what the answer
-    /// means decides. A call that wrote nothing proves nothing, so a repeat must write, too.
+    /// answer; 0 for [`Durability::Master`], and where the master is being replaced. Fewer than asked for
+    /// is no error here: what the answer means decides. A call that wrote nothing proves nothing, so a
+    /// repeat must write, too.
     pub replicas: u64,
     /// The history that the answering server's dataset belongs to.
     pub lineage: Lineage,

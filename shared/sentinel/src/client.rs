@@ -54,6 +54,8 @@ struct Reconnect {
     before: Option<(Endpoint, Position)>,
     /// After a failover: when this client's turn to connect has come.
     turn: Option<Instant>,
+    /// When the sentinels were last asked whether a connection's master is being replaced, and whether it was.
+    verified: Option<(Instant, bool)>,
 }
 
 /// What is sent: a script, or a command.
@@ -205,11 +207,40 @@ impl Client {
                 session.doubt_history();
                 self.doubt(&session);
             }
+            // The sentinels may take such a master for down.
+            Err(Failure { error: Error::Rejected { .. }, .. }) => self.doubt(&session),
             Ok(reply) if reply.replicas < call.durability.replicas() => self.doubt(&session),
-            Ok(_) if call.durability != Durability::Master => self.0.doubts.store(0, Ordering::Relaxed),
+            Ok(_) if call.durability != Durability::Master && self.0.doubts.load(Ordering::Relaxed) > 0 => {
+                if self.is_being_replaced(&session, call.deadline).await {
+                    session.doubt();
+                    return sent.map(|reply| Reply { replicas: 0, ..reply });
+                }
+                self.0.doubts.store(0, Ordering::Relaxed);
+            }
             _ => {}
         }
         sent
+    }
+
+    /// Asked after the first acknowledgement that follows a doubt. A master that the sentinels took for down may be back
+    /// while they promote a replica; until they tell the other replica, that one acknowledges what the next master will
+    /// never have. They choose by how far each replica is, so what was acknowledged before they choose is not lost.
+    async fn is_being_replaced(&self, session: &Session, deadline: Deadline) -> bool {
+        let acknowledged_at = Instant::now();
+        // Whoever is connecting meanwhile has a doubt of its own.
+        let Some(mut reconnect) = deadline.bound(self.0.reconnect.lock()).await else { return true };
+        if let Some((_, verdict)) = reconnect.verified.filter(|(at, _)| *at > acknowledged_at) {
+            return verdict;
+        }
+        let began = Instant::now();
+        // Kept connections are asked too little.
+        reconnect.search.rest();
+        let found = reconnect.search.find_master(&self.0.config, deadline).await;
+        reconnect.search.rest();
+        let named = found.as_ref().ok().and_then(|found| found.first());
+        let verdict = named.is_some_and(|found| found.is_being_replaced || !session.is_of(found));
+        reconnect.verified = Some((began, verdict));
+        verdict
     }
 
     /// The history that a call may name, read again where it may be another one by now.
@@ -294,18 +325,20 @@ impl Client {
     }
 
     /// One attempt: asks the sentinels. A doubted connection is kept where they do not name another master,
-    /// be it that they are gone, and it answers as a master; else a new one is opened.
+    /// be it that they are gone, and it answers as a master; else a new one is opened. A master that they are
+    /// replacing is waited for, because it may be back and not know it yet.
     async fn confirm_or_open(
         &self,
         reconnect: &mut Reconnect,
         deadline: Deadline,
     ) -> Result<Arc<Session>, Refusal> {
         let found = reconnect.search.find_master(&self.0.config, deadline).await;
+        let named = found.as_ref().ok().and_then(|found| found.first());
+        if let Some(found) = named.filter(|found| found.is_being_replaced) {
+            return Err(being_replaced(found).into());
+        }
         if let Some(session) = self.present() {
-            let named = found.as_ref().ok().and_then(|found| found.first());
-            let is_replaced = named.is_some_and(|found| {
-                (&found.named, found.config_epoch) != (&session.named, session.config_epoch)
-            });
+            let is_replaced = named.is_some_and(|found| !session.is_of(found));
             if !is_replaced && session.probe(deadline.sooner(self.0.config.timings.probe)).await {
                 session.confirm();
                 return Ok(session);
@@ -318,6 +351,14 @@ impl Client {
         let generation = self.0.attempts.fetch_add(1, Ordering::AcqRel) + 1;
         self.leave(reconnect);
         let session = Arc::new(self.open(reconnect, found?, generation, deadline).await?);
+        if reconnect.search.is_brief {
+            reconnect.search.rest();
+            let found = reconnect.search.find_master(&self.0.config, deadline).await;
+            let named = found.as_ref().ok().and_then(|found| found.first());
+            if let Some(found) = named.filter(|found| found.is_being_replaced) {
+                return Err(being_replaced(found).into());
+            }
+        }
         *self.0.session.write().unwrap_or_else(PoisonError::into_inner) = Some(session.clone());
         Ok(session)
     }
@@ -402,4 +443,8 @@ impl Client {
         let longest = if remedy == Remedy::Wait { timings.backoff_min * 2 } else { timings.backoff_max };
         between(timings.backoff_min, longest)
     }
+}
+
+fn being_replaced(found: &Found) -> Error {
+    Error::Unavailable(format!("the sentinels are replacing {}", found.named))
 }

@@ -17,13 +17,13 @@ use redis::Value;
 use crate::config::{Agreement, Config, SENTINELS_MAX};
 use crate::endpoint::Endpoint;
 use crate::sentinel_answer::{
-    Instance, Told, endpoint_of, number_of, read_endpoint, read_instance, read_instances,
+    Instance, Told, endpoint_of, is_failing_over, number_of, read_endpoint, read_instance, read_instances,
 };
 use crate::wire::{Wire, auth};
 use crate::{Deadline, Error};
 
-/// For answers that come just after those that decided.
-const STRAGGLERS: Duration = Duration::from_millis(2);
+/// For answers that come just after those that decided: one of them may be that of the sentinel which replaces the master.
+const STRAGGLERS: Duration = Duration::from_millis(50);
 
 /// Connections to sentinels that rested this long are not tried again.
 const KEPT_MAX: Duration = Duration::from_secs(1);
@@ -36,6 +36,8 @@ pub(crate) struct Found {
     /// What the sentinels say.
     pub(crate) named: Endpoint,
     pub(crate) config_epoch: u64,
+    /// A sentinel is making a replica the master in its place.
+    pub(crate) is_being_replaced: bool,
 }
 
 /// The search for the master: which sentinels there are, and the connections to them.
@@ -46,6 +48,8 @@ pub(crate) struct Search {
     learned_at: Option<Instant>,
     kept: HashMap<Endpoint, Kept>,
     kept_at: Option<Instant>,
+    /// Whether some were asked the short question last, which does not tell who is being replaced.
+    pub(crate) is_brief: bool,
 }
 
 impl Search {
@@ -60,7 +64,7 @@ impl Search {
         if self.kept_at.is_some_and(|at| at.elapsed() > KEPT_MAX) {
             self.rest();
         }
-        let is_repeated = !self.kept.is_empty();
+        self.is_brief = !self.kept.is_empty();
         let is_refresh = self.learned_at.is_none_or(|at| at.elapsed() >= config.timings.sentinel_refresh);
         let endpoints: Vec<_> = config.sentinels.iter().chain(&self.learned).cloned().collect();
         let asked = endpoints.into_iter().map(|endpoint| {
@@ -76,11 +80,8 @@ impl Search {
             }
             if agreed.is_none() {
                 agreed = tally.agreed(config);
-                match (&agreed, is_repeated) {
-                    (None, _) => {}
-                    (Some(_), false) => break,
-                    // The others' connections are worth keeping, too.
-                    (Some(_), true) => until = deadline.sooner(STRAGGLERS),
+                if agreed.is_some() {
+                    until = deadline.sooner(STRAGGLERS);
                 }
             }
         }
@@ -90,10 +91,12 @@ impl Search {
             self.learned = tally.learned(config);
             self.learned_at = Some(Instant::now());
         }
+        let replaced = tally.replaced();
         let named = agreed.map_or_else(|| tally.without_agreement(config), |agreed| Ok(vec![agreed]))?;
         let gap = named.first().map(|(named, _)| format!("`nat_map` has no entry for {named}"));
         let mapped = named.into_iter().filter_map(|(named, config_epoch)| {
-            Some(Found { master: config.nat_map.dialled(&named)?, named, config_epoch })
+            let is_being_replaced = replaced.contains(&named);
+            Some(Found { master: config.nat_map.dialled(&named)?, named, config_epoch, is_being_replaced })
         });
         let found: Vec<_> = mapped.collect();
         if found.is_empty() { Err(Error::Config(gap.unwrap_or_default())) } else { Ok(found) }
@@ -148,6 +151,11 @@ impl Tally {
             }
         }
         votes
+    }
+
+    /// The masters that a sentinel is replacing.
+    fn replaced(&self) -> Vec<Endpoint> {
+        self.told.iter().filter_map(|(_, told)| told.replaces.clone()).collect()
     }
 
     /// As Sentinel itself counts: of all sentinels that are known, reachable or not.
@@ -225,7 +233,9 @@ async fn ask(
         if let Some(kept) = kept {
             // A whole fleet asks in this way while a master is being replaced: one short question.
             match name_master(config, &endpoint, &kept.wire).await {
-                Ok(master) if master == kept.told.master && !is_refresh => return Ok(kept),
+                Ok(master) if master == kept.told.master && !is_refresh && kept.told.replaces.is_none() => {
+                    return Ok(kept);
+                }
                 Ok(_) => {
                     let told = query(config, &endpoint, &kept.wire, false, is_refresh).await?;
                     return Ok(Kept { told, ..kept });
@@ -295,12 +305,13 @@ async fn query(
     let other = |instance: &Instance| Some((instance.get("runid")?.clone(), endpoint_of(instance)?));
     Ok(Told {
         id: id.unwrap_or_else(|| endpoint.to_string()),
-        master,
+        replaces: endpoint_of(&instance).filter(|_| is_failing_over(&instance)),
         config_epoch: number_of(&instance, "config-epoch"),
         electorate: usize::try_from(number_of(&instance, "num-other-sentinels"))
             .unwrap_or(0)
             .saturating_add(1),
         others: others.iter().filter_map(other).collect(),
+        master,
     })
 }
 

@@ -7,7 +7,7 @@
 //! | [`Error::Rejected`] | READONLY, LOADING, MASTERDOWN | no | finds the master anew, tries again | try again |
 //! | | NOREPLICAS | no | waits a little, tries again | try again |
 //! | | NOSCRIPT | no | sends the source | never seen |
-//! | | OOM, MISCONF, BUSY | no | tells it at once | alarm |
+//! | | OOM, MISCONF, BUSY | no | tells it at once, and asks the sentinels before the next call | alarm |
 //! | [`Error::Ambiguous`] | no answer in time, connection lost, an answer that cannot be read | unknown | tries again what is idempotent | the same request again |
 //! | [`Error::Unreplicated`] | fewer replicas than required, from [`Reply::require`](crate::Reply::require) | on the master | asks the sentinels before the next call | the same request again |
 //! | [`Error::Script`] | WRONGTYPE, an error of the script's own | perhaps partly | tells it at once | alarm |

@@ -16,6 +16,8 @@ pub(crate) struct Told {
     pub(crate) config_epoch: u64,
     /// Sentinels that it counts, itself among them.
     pub(crate) electorate: usize,
+    /// The master in whose place it is making a replica the master, also when it names that replica already.
+    pub(crate) replaces: Option<Endpoint>,
     /// The others, by id, where it was asked for them.
     pub(crate) others: Vec<(String, Endpoint)>,
 }
@@ -44,6 +46,11 @@ pub(crate) fn endpoint_of(instance: &Instance) -> Option<Endpoint> {
     let port = instance.get("port")?.parse().ok().filter(|port| *port != 0)?;
     let host = instance.get("ip").filter(|host| !host.is_empty())?.clone();
     Some(Endpoint { host, port })
+}
+
+/// Whether a master is being replaced: only the sentinel that leads that says so.
+pub(crate) fn is_failing_over(instance: &Instance) -> bool {
+    instance.get("flags").is_some_and(|flags| flags.split(',').any(|flag| flag == "failover_in_progress"))
 }
 
 /// A number among an instance's fields; 0 where it is missing.
@@ -85,6 +92,13 @@ mod tests {
             Some("10.0.0.1:26379".to_owned())
         );
         assert_eq!((number_of(&instance, "config-epoch"), number_of(&instance, "absent")), (7, 0));
+        for (flags, expected) in
+            [("master", false), ("master,o_down", false), ("master,s_down,o_down,failover_in_progress", true)]
+        {
+            let instance = read_instance(texts(&["flags", flags])).unwrap_or_default();
+            assert_eq!(is_failing_over(&instance), expected, "{flags}");
+        }
+        assert!(!is_failing_over(&instance));
         assert_eq!(read_instances(Value::Int(1)), Vec::<Instance>::new());
     }
 }

@@ -51,7 +51,7 @@ impl Session {
         before: Option<&Position>,
         deadline: Deadline,
     ) -> Result<Self, Refusal> {
-        let Found { master, named, config_epoch } = found;
+        let Found { master, named, config_epoch, .. } = found;
         let timings = &config.timings;
         let opened = async {
             let wire = Wire::to_node(config, &master).await?;
@@ -78,6 +78,11 @@ impl Session {
             offset: AtomicU64::new(replication.position.offset),
             response: timings.response,
         })
+    }
+
+    /// Whether it leads to the master that the sentinels name.
+    pub(crate) fn is_of(&self, found: &Found) -> bool {
+        (&found.named, found.config_epoch) == (&self.named, self.config_epoch)
     }
 
     /// Whether a call may use it as it is.

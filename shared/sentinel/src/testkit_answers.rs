@@ -13,6 +13,8 @@ pub struct Knowledge {
     pub master: Option<Endpoint>,
     /// Under which epoch the master was made one.
     pub config_epoch: u64,
+    /// The master in whose place it is making a replica the master.
+    pub replaces: Option<Endpoint>,
     /// The sentinels it knows, without itself.
     pub others: Vec<Endpoint>,
 }
@@ -27,7 +29,8 @@ pub struct FakeSentinel {
 impl FakeSentinel {
     /// A sentinel that names this master under this epoch, and no other sentinel.
     pub async fn naming(master: &Endpoint, config_epoch: u64) -> io::Result<Self> {
-        Self::start(Knowledge { master: Some(master.clone()), config_epoch, others: Vec::new() }).await
+        let (master, others) = (Some(master.clone()), Vec::new());
+        Self::start(Knowledge { master, config_epoch, replaces: None, others }).await
     }
 
     /// A sentinel that knows this.
@@ -68,16 +71,18 @@ pub fn as_sentinel(knowledge: &Knowledge, words: &[String]) -> Answer {
             Some(master) => texts([master.host.clone(), master.port.to_string()]),
             None => Answer::Nil,
         },
-        ["sentinel", "master", name] => match &knowledge.master {
-            Some(master) => texts([
+        // As long as it replaces one it shows that one, even if it names another one already.
+        ["sentinel", "master", name] => match knowledge.replaces.as_ref().or(knowledge.master.as_ref()) {
+            Some(shown) => texts([
                 "name".to_owned(),
                 (*name).to_owned(),
                 "ip".to_owned(),
-                master.host.clone(),
+                shown.host.clone(),
                 "port".to_owned(),
-                master.port.to_string(),
+                shown.port.to_string(),
                 "flags".to_owned(),
-                "master".to_owned(),
+                if knowledge.replaces.is_some() { "master,failover_in_progress" } else { "master" }
+                    .to_owned(),
                 "config-epoch".to_owned(),
                 knowledge.config_epoch.to_string(),
                 "num-other-sentinels".to_owned(),

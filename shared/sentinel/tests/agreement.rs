@@ -61,7 +61,8 @@ async fn a_sentinel_that_is_reached_at_two_addresses_has_one_vote() {
 async fn a_sentinel_that_counts_more_sentinels_than_are_configured_needs_more_votes() {
     let old_master = fake_master().await;
     let others: Vec<Endpoint> = (1..=4).map(|port| Endpoint { host: "127.0.0.1".to_owned(), port }).collect();
-    let knowledge = Knowledge { master: Some(old_master.endpoint()), config_epoch: 1, others };
+    let knowledge =
+        Knowledge { master: Some(old_master.endpoint()), config_epoch: 1, replaces: None, others };
     let sentinel = FakeSentinel::start(knowledge).await.unwrap();
     let mut config = Config::new(vec![sentinel.server().endpoint()], "spillway");
     config.agreement = Agreement::Majority;

@@ -20,6 +20,7 @@ mod pace;
 mod pauses;
 mod planned;
 mod refusals;
+mod replacing;
 mod sentinels;
 mod storm;
 mod wire;
