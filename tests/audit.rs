@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use spillway::Running;
+use spillway::{LedgerFault, Running};
 
 use crate::commands::spillway_on;
 use crate::crash::Caught;
-use crate::ledger_proxy::Trap;
 use crate::shop::{Shop, new_sale_id, open_sale, send, units};
 use crate::system::{command, redis, shared};
 
@@ -43,7 +42,7 @@ async fn motley() -> Shop {
     shop.confirm(&ann, &shop.hold(&ann, "wish").await).await;
     shop.hold(&bob, "wish").await;
     let id = shop.hold(&cat, "wish").await;
-    Caught::at(Trap::BeforeCommit, &shop, &cat, &id).await.crash();
+    Caught::at(LedgerFault::LostBeforeCommit, &shop, &cat, &id).await.crash();
     let cancelled = shop.confirm(&dan, &shop.hold(&dan, "wish").await).await;
     shop.cancel(cancelled.field("id")).await;
     shop.release(&eve, &shop.hold(&eve, "wish").await).await;

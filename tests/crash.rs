@@ -1,30 +1,36 @@
 //! A confirm that dies at each of its steps, and whoever finishes it: the shopper's repeat, or the sweep.
 
-use spillway::{ExtraFunction, Signal, signal};
+use spillway::{ExtraFunction, LedgerFault, LedgerRelay, Signal, signal};
 
-use crate::ledger_proxy::{LedgerProxy, Trap};
 use crate::shop::{Shop, Shopper, open_sale, open_sale_in, units};
-use crate::system::{command, eventually, private, redis};
+use crate::system::{PATIENCE, command, eventually, private, redis};
 
 /// A confirm under way in a process of its own, caught at a step.
 pub(crate) struct Caught {
-    proxy: LedgerProxy,
+    relay: LedgerRelay,
     function: ExtraFunction,
 }
 
 impl Caught {
-    pub(crate) async fn at(trap: Trap, shop: &Shop, shopper: &Shopper, id: &str) -> Self {
-        let proxy = LedgerProxy::start(&shop.running.dynamodb_url, trap, shop.http.clone()).await;
-        let function = ExtraFunction::start(&shop.running, "confirm", &proxy.settings()).unwrap();
+    pub(crate) async fn at(fault: LedgerFault, shop: &Shop, shopper: &Shopper, id: &str) -> Self {
+        let (relay, function) = confirm_over(shop, fault).await;
         tokio::spawn(shop.confirm_at(&function.origin, shopper, id).send());
-        proxy.caught().await;
-        Self { proxy, function }
+        relay.caught(PATIENCE).await.unwrap();
+        Self { relay, function }
     }
 
     /// Ends the process without a chance to do anything more.
     pub(crate) fn crash(self) {
         signal(self.function.pid(), Signal::KILL);
     }
+}
+
+/// A `confirm` of its own, each of whose transactions fails like this.
+pub(crate) async fn confirm_over(shop: &Shop, fault: LedgerFault) -> (LedgerRelay, ExtraFunction) {
+    let relay = LedgerRelay::start(&shop.running).await.unwrap();
+    relay.fail(fault, 100);
+    let function = ExtraFunction::start(&shop.running, "confirm", &relay.settings()).unwrap();
+    (relay, function)
 }
 
 async fn is_in_ledger(shop: &Shop) -> bool {
@@ -36,7 +42,7 @@ async fn a_confirm_that_died_before_its_commit_is_done_by_its_repeat() {
     let shop = open_sale(units(5)).await;
     let ann = shop.shopper("ann");
     let id = shop.hold(&ann, "wish").await;
-    Caught::at(Trap::BeforeCommit, &shop, &ann, &id).await.crash();
+    Caught::at(LedgerFault::LostBeforeCommit, &shop, &ann, &id).await.crash();
     assert!(!is_in_ledger(&shop).await);
     assert_eq!(shop.find(&ann, &id).await.told(), "200 confirming");
     assert_eq!(shop.figures().await, "4/1/0");
@@ -49,7 +55,7 @@ async fn a_confirm_that_died_after_its_commit_is_the_same_order_on_its_repeat() 
     let shop = open_sale(units(5)).await;
     let ann = shop.shopper("ann");
     let id = shop.hold(&ann, "wish").await;
-    Caught::at(Trap::AfterCommit, &shop, &ann, &id).await.crash();
+    Caught::at(LedgerFault::LostAfterCommit, &shop, &ann, &id).await.crash();
     assert!(is_in_ledger(&shop).await);
     assert_eq!(shop.figures().await, "4/1/0", "Redis does not know yet");
     assert_eq!(shop.confirm(&ann, &id).await.told(), "200 confirmed");
@@ -62,10 +68,10 @@ async fn a_confirm_that_died_before_its_finish_stands_and_is_counted_after_its_r
     let shop = open_sale_in(stack.running().unwrap(), units(5)).await;
     let ann = shop.shopper("ann");
     let id = shop.hold(&ann, "wish").await;
-    let caught = Caught::at(Trap::AfterCommit, &shop, &ann, &id).await;
+    let caught = Caught::at(LedgerFault::LostAfterCommit, &shop, &ann, &id).await;
     let redis = redis(&shop.running);
     command(&redis, "CLIENT", &["PAUSE", "60000", "WRITE"]).await;
-    caught.proxy.let_go();
+    caught.relay.let_go();
     // The finish has reached Redis and waits there.
     eventually("the finish", async || {
         let clients = format!("{:?}", command(&redis, "INFO", &["clients"]).await);
@@ -89,7 +95,7 @@ async fn an_order_whose_confirm_died_is_finished_by_the_sweep_long_before_its_ho
     let shop = open_sale(units(5)).await;
     let ann = shop.shopper("ann");
     let id = shop.hold(&ann, "wish").await;
-    Caught::at(Trap::AfterCommit, &shop, &ann, &id).await.crash();
+    Caught::at(LedgerFault::LostAfterCommit, &shop, &ann, &id).await.crash();
     eventually("the finish", async || (shop.figures().await == "4/0/1").then_some(())).await;
     assert_eq!(shop.find(&ann, &id).await.told(), "200 ordered");
 }
@@ -99,7 +105,7 @@ async fn a_confirm_that_died_before_its_commit_and_is_never_repeated_gives_its_u
     let shop = open_sale(sale::Definition { hold_seconds: 10, ..units(5) }).await;
     let ann = shop.shopper("ann");
     let id = shop.hold(&ann, "wish").await;
-    Caught::at(Trap::BeforeCommit, &shop, &ann, &id).await.crash();
+    Caught::at(LedgerFault::LostBeforeCommit, &shop, &ann, &id).await.crash();
     eventually("the return", async || (shop.figures().await == "5/0/0").then_some(())).await;
     assert_eq!(shop.confirm(&ann, &id).await.told(), "410 reservation-expired");
     assert!(!is_in_ledger(&shop).await);
@@ -111,11 +117,12 @@ async fn while_the_ledger_does_not_answer_a_hold_is_kept_and_the_outcome_is_told
     let shop = open_sale(units(5)).await;
     let ann = shop.shopper("ann");
     let id = shop.hold(&ann, "wish").await;
-    for (trap, told) in
-        [(Trap::BeforeCommit, "503 outcome-unknown"), (Trap::Throttled, "503 ledger-unavailable")]
-    {
-        let proxy = LedgerProxy::start(&shop.running.dynamodb_url, trap, shop.http.clone()).await;
-        let function = ExtraFunction::start(&shop.running, "confirm", &proxy.settings()).unwrap();
+    for (fault, told) in [
+        (LedgerFault::LostBeforeCommit, "503 outcome-unknown"),
+        (LedgerFault::Throttled, "503 ledger-unavailable"),
+        (LedgerFault::Conflicting, "503 ledger-unavailable"),
+    ] {
+        let (_relay, function) = confirm_over(&shop, fault).await;
         let answer = crate::shop::send(shop.confirm_at(&function.origin, &ann, &id)).await;
         assert_eq!(answer.told(), told);
         assert!(!answer.header("retry-after").is_empty());

@@ -5,12 +5,11 @@ use reqwest::Method;
 use reqwest::header::HeaderMap;
 use sale::{Definition, WaitingRoom};
 use serde_json::json;
-use spillway::ExtraFunction;
+use spillway::{ExtraFunction, LedgerFault};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::crash::Caught;
-use crate::ledger_proxy::Trap;
 use crate::shop::{Shop, open_sale, send, units};
 use crate::system::eventually;
 
@@ -178,7 +177,7 @@ async fn a_confirm_that_broke_off_goes_on_from_its_page() {
     let shop = open_sale(units(5)).await;
     let ann = shop.shopper("ann");
     let id = shop.hold(&ann, "wish").await;
-    Caught::at(Trap::BeforeCommit, &shop, &ann, &id).await.crash();
+    Caught::at(LedgerFault::LostBeforeCommit, &shop, &ann, &id).await.crash();
     let page = shop.request(Method::GET, &shop.path(&format!("/reservations/{id}")));
     let page = page.bearer_auth(&ann.token).header("accept", "text/html").send().await.unwrap();
     let place = action(&page.text().await.unwrap(), "/order");

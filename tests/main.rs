@@ -34,7 +34,6 @@ mod input;
 mod journal;
 mod jwks;
 mod lambda_function;
-mod ledger_proxy;
 mod life;
 mod limit;
 mod merchant;

@@ -9,10 +9,10 @@ use ledger::CONFIRM_DEADLINE;
 use reqwest::{Method, RequestBuilder};
 use sale::{Definition, Reservation, ReservationId, WaitingRoom};
 use serde_json::json;
-use spillway::ExtraFunction;
+use spillway::{ExtraFunction, LedgerFault};
 use tokio::net::TcpListener;
 
-use crate::ledger_proxy::{LedgerProxy, Trap};
+use crate::crash::confirm_over;
 use crate::provider::{IdentityProvider, Signer};
 use crate::settle::reservation;
 use crate::shop::{Answer, open_sale, open_sale_in, send, units};
@@ -190,9 +190,8 @@ async fn whatever_can_fail_beneath(met: &mut Met) {
     let shop = open_sale_in(stack.running().unwrap(), units(5)).await;
     let ann = shop.shopper("ann");
     let id = shop.hold(&ann, "k").await;
-    for trap in [Trap::BeforeCommit, Trap::Throttled] {
-        let proxy = LedgerProxy::start(&shop.running.dynamodb_url, trap, shop.http.clone()).await;
-        let function = ExtraFunction::start(&shop.running, "confirm", &proxy.settings()).unwrap();
+    for fault in [LedgerFault::LostBeforeCommit, LedgerFault::Throttled] {
+        let (_relay, function) = confirm_over(&shop, fault).await;
         met.add(&send(shop.confirm_at(&function.origin, &ann, &id)).await);
     }
 

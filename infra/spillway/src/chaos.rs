@@ -4,6 +4,7 @@
 //! become whole by itself, the crowd's own evidence is judged as after a rush, and an audit accounts for each unit. A
 //! system of its own is made anew for each pass over all faults, so what a developer has running is left alone.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -22,13 +23,16 @@ use crate::chaos_fault::{Fault, Victim};
 use crate::chaos_print as print;
 use crate::detour::Detour;
 use crate::functions::build_functions;
-use crate::layout::checkout;
+use crate::kept::{Ports, local};
+use crate::layout::{checkout, make_folder};
+use crate::ledger_relay::LedgerRelay;
 use crate::merchant::Merchant;
 use crate::output::{write_json, write_line};
 use crate::programs;
 use crate::progress::say;
 use crate::running::OPERATOR;
 use crate::rush::Rush;
+use crate::small_disk::SmallDisk;
 use crate::stack::Stack;
 use crate::stack_options::StackOptions;
 use crate::verdict::shortened;
@@ -38,6 +42,9 @@ const RATE_MAX: f64 = 10_000.0;
 
 /// Units for so many of a hundred shoppers: some find the sale sold out.
 const UNITS_PERCENT: u32 = 80;
+
+/// The detours before the data nodes listen here, the nodes themselves on 127.0.0.1.
+const NODES_REACHED_AT: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 1);
 
 /// Until everything is as it was before the fault.
 const WHOLE_TIMEOUT: Duration = Duration::from_secs(90);
@@ -102,9 +109,17 @@ pub struct Round {
     pub whole_after_ms: u64,
 }
 
+/// A fault that this machine does not let happen.
+#[derive(Serialize)]
+struct LeftOut {
+    fault: Fault,
+    because: String,
+}
+
 #[derive(Serialize)]
 struct Report<'a> {
     seed: u64,
+    left_out: Vec<LeftOut>,
     rounds: &'a [Round],
 }
 
@@ -124,7 +139,11 @@ impl ChaosArguments {
         programs::ensure()?;
         say("building the functions (the first time takes some minutes)");
         build_functions()?;
-        let faults = if self.only.is_empty() { Fault::value_variants().to_vec() } else { self.only.clone() };
+        let data = checkout().join("target/chaos");
+        let (faults, left_out) = self.faults(&data)?;
+        for LeftOut { fault, because } in &left_out {
+            say(&format!("{} is left out: {because}", fault.name()));
+        }
         let plan = ChaosPlan {
             faults,
             length: Duration::from_secs(60 * self.minutes),
@@ -133,15 +152,30 @@ impl ChaosArguments {
             seed: self.seed.unwrap_or_else(rand::random),
         };
         say(&format!("seed {}", plan.seed));
-        let rounds = plan.run(&checkout().join("target/chaos"), |round| say(&print::round(round))).await?;
+        let rounds = plan.run(&data, |round| say(&print::round(round))).await?;
         if self.json {
-            write_json(&Report { seed: plan.seed, rounds: &rounds })?;
+            write_json(&Report { seed: plan.seed, left_out, rounds: &rounds })?;
         } else {
             write_line(print::report(&rounds))?;
         }
         let broken: usize = rounds.iter().map(|round| round.broken_promises.len()).sum();
         ensure!(broken == 0, "{broken} promises were broken; --seed {} draws the same again", plan.seed);
         Ok(())
+    }
+
+    /// What is to happen, and what cannot here.
+    fn faults(&self, data: &Path) -> Result<(Vec<Fault>, Vec<LeftOut>)> {
+        let is_named = !self.only.is_empty();
+        let mut faults = if is_named { self.only.clone() } else { Fault::value_variants().to_vec() };
+        let mut left_out = Vec::new();
+        if faults.contains(&Fault::FullDisk)
+            && let Err(error) = SmallDisk::mount(&data.join("probe"))
+        {
+            ensure!(!is_named, "{error:#}; root may, on Linux");
+            faults.retain(|fault| *fault != Fault::FullDisk);
+            left_out.push(LeftOut { fault: Fault::FullDisk, because: format!("{error:#}") });
+        }
+        Ok((faults, left_out))
     }
 }
 
@@ -154,7 +188,7 @@ impl ChaosPlan {
         loop {
             let mut faults = self.faults.clone();
             faults.shuffle(&mut random);
-            let system = System::start(data).await?;
+            let system = System::start(data, &self.faults).await?;
             for fault in faults {
                 let round = self.round(&system, fault, &mut random).await;
                 let round =
@@ -189,7 +223,8 @@ impl ChaosPlan {
         let trouble = async {
             tokio::time::sleep(struck_after).await;
             let running = system.stack.running()?;
-            let victim = Victim { running, redis: &system.redis, detour: &system.detour, data: &system.data };
+            let System { redis, ledger, relay, nodes, data, disks, .. } = system;
+            let victim = Victim { running, redis, ledger, relay, nodes, data, disks };
             fault.strike(&victim, random).await?;
             system.become_whole().await
         };
@@ -227,24 +262,47 @@ fn millis(duration: Duration) -> u64 {
 struct System {
     stack: Stack,
     redis: Client,
-    detour: Detour,
+    /// On the way to the ledger, the one behind the other.
+    ledger: Detour,
+    relay: LedgerRelay,
+    /// On the way to each data node.
+    nodes: Vec<Detour>,
+    /// Under the folders of the data nodes, where one of them is to be full.
+    disks: Vec<SmallDisk>,
     data: PathBuf,
 }
 
 impl System {
-    async fn start(data: &Path) -> Result<Self> {
+    async fn start(data: &Path, faults: &[Fault]) -> Result<Self> {
+        let folders = [1, 2, 3].map(|number| data.join(format!("redis-{number}")));
+        for folder in &folders {
+            SmallDisk::unmount(folder);
+        }
         if data.exists() {
             std::fs::remove_dir_all(data).with_context(|| format!("cannot remove {}", data.display()))?;
         }
-        let detour = Detour::start().await?;
-        let settings = vec![("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), format!("http://{}", detour.address))];
-        let options = StackOptions { settings, ..StackOptions::all_in(data.to_owned()) };
+        make_folder(data)?;
+        let disks = folders.iter().filter(|_| faults.contains(&Fault::FullDisk));
+        let disks = disks.map(|folder| SmallDisk::mount(folder)).collect::<Result<Vec<_>>>()?;
+        let ledger = Detour::start(local(0)).await?;
+        let mut nodes = Vec::new();
+        for port in Ports::keep(data)?.redis {
+            let node = Detour::start((NODES_REACHED_AT, port).into()).await?;
+            node.lead_to(local(port));
+            nodes.push(node);
+        }
+        let options = StackOptions {
+            settings: vec![("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), format!("http://{}", ledger.address))],
+            nodes_reached_at: NODES_REACHED_AT,
+            ..StackOptions::all_in(data.to_owned())
+        };
         let stack = tokio::task::spawn_blocking(|| Stack::start(options, Box::new(|_| {}))).await??;
         let running = stack.running()?;
-        let ledger = running.dynamodb_url.trim_start_matches("http://").parse();
-        detour.lead_to(ledger.context("the ledger has no address")?);
+        let relay = LedgerRelay::start(&running).await?;
+        let address = relay.url.trim_start_matches("http://").parse();
+        ledger.lead_to(address.context("the relay to the ledger has no address")?);
         let redis = Client::new(running.connection(OPERATOR)?)?;
-        let system = Self { stack, redis, detour, data: data.to_owned() };
+        let system = Self { stack, redis, ledger, relay, nodes, disks, data: data.to_owned() };
         system.become_whole().await?;
         Ok(system)
     }

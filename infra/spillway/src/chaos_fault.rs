@@ -14,8 +14,10 @@ use serde::Serialize;
 use crate::ask::ask_as_operator;
 use crate::detour::{Detour, Way};
 use crate::layout::MASTER_NAME;
+use crate::ledger_relay::{LedgerFault, LedgerRelay};
 use crate::process::signal;
 use crate::running::{OPERATOR, Part, Running};
+use crate::small_disk::SmallDisk;
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -32,12 +34,20 @@ pub enum Fault {
     FreezeMaster,
     /// The Redis master is killed, and its disk is gone.
     EmptyMaster,
+    /// The disk of the Redis master is full for a while.
+    FullDisk,
     /// A replica is killed.
     KillReplica,
     /// Both replicas are frozen for a moment: nothing can be acknowledged meanwhile.
     FreezeReplicas,
     /// One replica is slow: frozen for most of the time, again and again.
     SlowReplica,
+    /// Nobody reaches the master for longer than the sentinels wait.
+    IsolateMaster,
+    /// Neither replicas nor sentinels reach the master for longer than the sentinels wait; those who buy do.
+    IsolateWithClients,
+    /// The sentinels do not reach the master, which goes on with its replicas, and replace it.
+    IsolateSentinels,
     /// A sentinel ends.
     EndSentinel,
     /// All sentinels are frozen for longer than they wait for a master: nobody could replace it.
@@ -48,6 +58,16 @@ pub enum Fault {
     StallLedger,
     /// Every connection to the ledger breaks, and none can be made for a while.
     CutLedger,
+    /// Each answer of the ledger is late.
+    SlowLedger,
+    /// The ledger says to half of all requests that it has too much to do.
+    ThrottleLedger,
+    /// Half of the ledger's transactions are told to meet others.
+    ConflictLedger,
+    /// A third of the ledger's transactions vanish on their way to it.
+    LoseCommits,
+    /// A third of the ledger's transactions are committed without an answer.
+    LoseAnswers,
     /// `cargo spillway failover`.
     Failover,
     /// `SENTINEL FAILOVER` without a pause of writes, as by an operator who does not know better.
@@ -62,8 +82,13 @@ pub enum Fault {
 pub(crate) struct Victim<'a> {
     pub(crate) running: Running,
     pub(crate) redis: &'a Client,
-    pub(crate) detour: &'a Detour,
+    pub(crate) ledger: &'a Detour,
+    pub(crate) relay: &'a LedgerRelay,
+    /// Before each data node.
+    pub(crate) nodes: &'a [Detour],
     pub(crate) data: &'a Path,
+    /// Under the data nodes' folders, where a disk is to be full.
+    pub(crate) disks: &'a [SmallDisk],
 }
 
 impl Fault {
@@ -75,7 +100,7 @@ impl Fault {
 
     /// Whether every acknowledged hold is kept. (An order stands and a unit is sold once whatever happens.)
     pub(crate) const fn keeps_holds(self) -> bool {
-        !matches!(self, Self::BareFailover | Self::KillAll | Self::Forget)
+        !matches!(self, Self::BareFailover | Self::IsolateSentinels | Self::KillAll | Self::Forget)
     }
 
     /// Does it; returns when its cause is gone again.
@@ -88,9 +113,15 @@ impl Fault {
             Self::EmptyMaster => {
                 let master = victim.master().await?;
                 signal(master.pid, Signal::KILL);
-                let disk = victim.data.join(&master.name);
-                std::fs::remove_dir_all(&disk)
-                    .with_context(|| format!("cannot remove {}", disk.display()))?;
+                empty(&victim.data.join(&master.name))?;
+            }
+            Self::FullDisk => {
+                let folder = victim.data.join(victim.master().await?.name);
+                let disk = victim.disks.iter().find(|disk| disk.is_on(&folder));
+                let disk = disk.context("the master has no disk of its own")?;
+                disk.fill()?;
+                tokio::time::sleep(Duration::from_millis(random.random_range(2_000..4_000))).await;
+                disk.make_room()?;
             }
             Self::KillReplica => {
                 let replicas = victim.replicas().await?;
@@ -108,6 +139,13 @@ impl Fault {
                     tokio::time::sleep(SLOW_REPLICA_WORKS).await;
                 }
             }
+            Self::IsolateMaster => victim.isolate_master(Way::Stalled, random).await?,
+            Self::IsolateWithClients => {
+                victim.isolate_master(Way::StalledFor(&["replica", "sentinel"]), random).await?;
+            }
+            Self::IsolateSentinels => {
+                victim.isolate_master(Way::StalledFor(&["sentinel"]), random).await?;
+            }
             Self::EndSentinel => {
                 let sentinel = random.random_range(0..victim.running.sentinels.len());
                 victim.tell_sentinel(sentinel, "SHUTDOWN").await?;
@@ -121,8 +159,13 @@ impl Fault {
                     signal(part.pid, Signal::KILL);
                 }
             }
-            Self::StallLedger => victim.detour_for(Way::Stalled, random).await,
-            Self::CutLedger => victim.detour_for(Way::Cut, random).await,
+            Self::StallLedger => victim.lead_ledger_astray(Way::Stalled, random).await,
+            Self::CutLedger => victim.lead_ledger_astray(Way::Cut, random).await,
+            Self::SlowLedger => victim.fail_ledger(LedgerFault::Late, 100, random).await,
+            Self::ThrottleLedger => victim.fail_ledger(LedgerFault::Throttled, 50, random).await,
+            Self::ConflictLedger => victim.fail_ledger(LedgerFault::Conflicting, 50, random).await,
+            Self::LoseCommits => victim.fail_ledger(LedgerFault::LostBeforeCommit, 33, random).await,
+            Self::LoseAnswers => victim.fail_ledger(LedgerFault::LostAfterCommit, 33, random).await,
             Self::Failover => drop(victim.redis.failover().await?),
             Self::BareFailover => {
                 let sentinel = random.random_range(0..victim.running.sentinels.len());
@@ -162,6 +205,24 @@ async fn freeze(pids: &[u32], milliseconds: u64) {
     send(Signal::CONT);
 }
 
+/// Removes whatever is in a folder, which may be where a disk is mounted.
+fn empty(folder: &Path) -> Result<()> {
+    let unreadable = || format!("cannot empty {}", folder.display());
+    for entry in std::fs::read_dir(folder).with_context(unreadable)? {
+        let entry = entry.with_context(unreadable)?;
+        let is_folder = entry.file_type().with_context(unreadable)?.is_dir();
+        let remove = if is_folder { std::fs::remove_dir_all } else { std::fs::remove_file };
+        remove(entry.path()).with_context(unreadable)?;
+    }
+    Ok(())
+}
+
+async fn lead_astray(detour: &Detour, way: Way, milliseconds: u64) {
+    detour.set(way);
+    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+    detour.set(Way::Open);
+}
+
 impl Victim<'_> {
     async fn master(&self) -> Result<Part> {
         let (masters, _) = self.nodes().await?;
@@ -195,9 +256,21 @@ impl Victim<'_> {
         Ok(tokio::task::spawn_blocking(move || ask_as_operator(address, &password, &command)).await?)
     }
 
-    async fn detour_for(&self, way: Way, random: &mut Xoshiro256PlusPlus) {
-        self.detour.set(way);
-        tokio::time::sleep(Duration::from_millis(random.random_range(2_000..5_000))).await;
-        self.detour.set(Way::Open);
+    async fn lead_ledger_astray(&self, way: Way, random: &mut Xoshiro256PlusPlus) {
+        lead_astray(self.ledger, way, random.random_range(2_000..5_000)).await;
+    }
+
+    async fn fail_ledger(&self, fault: LedgerFault, percent: u8, random: &mut Xoshiro256PlusPlus) {
+        self.relay.fail(fault, percent);
+        tokio::time::sleep(Duration::from_millis(random.random_range(3_000..6_000))).await;
+        self.relay.recover();
+    }
+
+    async fn isolate_master(&self, way: Way, random: &mut Xoshiro256PlusPlus) -> Result<()> {
+        let master = self.master().await?.address;
+        let detour = self.nodes.iter().find(|detour| detour.address.to_string() == master);
+        lead_astray(detour.context("no detour leads to the master")?, way, random.random_range(3_000..6_000))
+            .await;
+        Ok(())
     }
 }

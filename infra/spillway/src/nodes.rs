@@ -2,6 +2,7 @@
 //! comes up, that script decides, here as in production.
 
 use std::fmt::Write;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -9,6 +10,7 @@ use anyhow::{Context, Result};
 use crate::kept::{Ports, Secrets, local};
 use crate::layout::{checkout, write_private};
 use crate::process::{Program, WhenOrphaned};
+use crate::stack_options::StackOptions;
 
 /// The servers of one stack.
 #[derive(Debug)]
@@ -16,6 +18,7 @@ pub(crate) struct Nodes {
     data: PathBuf,
     ports: Ports,
     secrets: PathBuf,
+    reached_at: IpAddr,
     notify_url: Option<String>,
 }
 
@@ -25,7 +28,7 @@ impl Nodes {
         data: &Path,
         ports: &Ports,
         secrets: &Secrets,
-        notify_url: Option<&str>,
+        options: &StackOptions,
     ) -> Result<Self> {
         let path = data.join("redis-secrets");
         let mut text = String::new();
@@ -40,32 +43,39 @@ impl Nodes {
         if (1..=3).all(|number| !has_stored(&data.join(format!("redis-{number}/appendonlydir")))) {
             forget_cluster(data)?;
         }
-        let notify_url = notify_url.map(str::to_owned);
-        Ok(Self { data: data.to_owned(), ports: ports.clone(), secrets: path, notify_url })
+        Ok(Self {
+            data: data.to_owned(),
+            ports: ports.clone(),
+            secrets: path,
+            reached_at: options.nodes_reached_at.into(),
+            notify_url: options.notify_url.clone(),
+        })
     }
 
     /// A data node.
     pub(crate) fn redis(&self, index: usize) -> Program {
         let sentinels = self.ports.sentinels.map(|port| local(port).to_string()).join(",");
         let own = [("SPILLWAY_SENTINELS", sentinels)];
-        self.server("node", format!("redis-{}", index + 1), self.ports.redis[index], own)
+        let reached_at = SocketAddr::from((self.reached_at, self.ports.redis[index]));
+        self.server("node", format!("redis-{}", index + 1), reached_at, own)
     }
 
     /// A sentinel.
     pub(crate) fn sentinel(&self, index: usize) -> Program {
-        let own = [("SPILLWAY_FIRST_MASTER", local(self.ports.redis[0]).to_string())];
+        let first = SocketAddr::from((self.reached_at, self.ports.redis[0]));
+        let own = [("SPILLWAY_FIRST_MASTER", first.to_string())];
         let name = format!("sentinel-{}", index + 1);
-        let mut program = self.server("sentinel", name, self.ports.sentinels[index], own);
+        let mut program = self.server("sentinel", name, local(self.ports.sentinels[index]), own);
         let url = self.notify_url.iter().map(|url| ("NOTIFY_WEBHOOK_URL".to_owned(), url.clone()));
         program.environment.extend(url);
         program
     }
 
-    fn server(&self, kind: &str, name: String, port: u16, own: [(&str, String); 1]) -> Program {
-        let address = local(port);
+    fn server(&self, kind: &str, name: String, reached_at: SocketAddr, own: [(&str, String); 1]) -> Program {
+        let (host, port) = (reached_at.ip(), reached_at.port());
         let settings = [
-            ("SPILLWAY_HOST", address.ip().to_string()),
-            ("SPILLWAY_BIND", address.ip().to_string()),
+            ("SPILLWAY_HOST", host.to_string()),
+            ("SPILLWAY_BIND", local(port).ip().to_string()),
             ("SPILLWAY_PORT", port.to_string()),
             ("SPILLWAY_DATA", self.data.join(&name).display().to_string()),
             ("SPILLWAY_SECRETS", self.secrets.display().to_string()),

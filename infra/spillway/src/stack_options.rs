@@ -1,5 +1,6 @@
 //! What a stack is told: which parts, where its data lies, at which address it is found.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use crate::parts::Parts;
@@ -21,6 +22,9 @@ pub struct StackOptions {
     pub is_tls: bool,
     /// Further settings of the functions.
     pub settings: Vec<(String, String)>,
+    /// Where everybody reaches the data nodes. They listen on 127.0.0.1, each at the same port; what stands elsewhere has
+    /// to lead there.
+    pub nodes_reached_at: Ipv4Addr,
     /// Address that the sentinels post their warnings to; it may be a secret.
     pub notify_url: Option<String>,
 }
@@ -29,6 +33,14 @@ impl StackOptions {
     /// Everything, over plain HTTP on a free port, with its data in this folder.
     #[must_use]
     pub fn all_in(data: PathBuf) -> Self {
-        Self { parts: Parts::All, data, port: None, is_tls: false, settings: Vec::new(), notify_url: None }
+        Self {
+            parts: Parts::All,
+            data,
+            port: None,
+            is_tls: false,
+            settings: Vec::new(),
+            nodes_reached_at: Ipv4Addr::LOCALHOST,
+            notify_url: None,
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Starts the parts of a stack in their order, and restarts what dies.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -91,7 +92,7 @@ impl Supervisor {
         require_door_free(options.parts, port)?;
         let scheme = if options.is_tls { "https" } else { "http" };
         let url = format!("{scheme}://{}", local(port));
-        let nodes = Nodes::prepare(&data, &ports, &secrets, options.notify_url.as_deref())?;
+        let nodes = Nodes::prepare(&data, &ports, &secrets, options)?;
         let running = running(options, &url, &ports, secrets, &data);
         write_private(&running.functions_env, &environment_file(&running))?;
         let mut supervisor = Self {
@@ -283,7 +284,8 @@ fn running(
     secrets: Secrets,
     data: &std::path::Path,
 ) -> Running {
-    let part = |name: String, port: u16| Part { name, address: local(port).to_string(), pid: 0 };
+    let part = |name: String, address: SocketAddr| Part { name, address: address.to_string(), pid: 0 };
+    let redis = ports.redis.map(|port| SocketAddr::from((options.nodes_reached_at, port)));
     let functions = ports.functions.iter().filter(|_| options.parts.have_functions());
     Running {
         parts: options.parts,
@@ -297,10 +299,10 @@ fn running(
         sentinel_passwords: secrets.sentinel_passwords,
         master_name: MASTER_NAME.to_owned(),
         sentinels: ports.sentinels.map(|port| local(port).to_string()).to_vec(),
-        redis: (1..).zip(ports.redis).map(|(number, port)| part(format!("redis-{number}"), port)).collect(),
+        redis: (1..).zip(redis).map(|(number, address)| part(format!("redis-{number}"), address)).collect(),
         dynamodb_url: format!("http://{}", local(ports.dynamodb)),
         ledger_table: "spillway".to_owned(),
-        functions: functions.map(|(name, port)| part(name.clone(), *port)).collect(),
+        functions: functions.map(|(name, port)| part(name.clone(), local(*port))).collect(),
         functions_env: data.join("functions.env"),
         ca: options.is_tls.then(|| authority(data)),
         logs: data.join("logs"),

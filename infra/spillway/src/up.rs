@@ -87,11 +87,10 @@ impl UpArguments {
         let _ = std::fs::remove_file(&up_json);
         let options = StackOptions {
             parts,
-            data,
             port: Some(port),
             is_tls: self.tls,
-            settings: vec![],
             notify_url: self.notify,
+            ..StackOptions::all_in(data)
         };
         let stack = tokio::task::spawn_blocking(|| Stack::start(options, Box::new(say))).await??;
         let mut noted = stack.running()?;
