@@ -4,37 +4,30 @@
 //! become whole by itself, the crowd's own evidence is judged as after a rush, and an audit accounts for each unit. A
 //! system of its own is made anew for each pass over all faults, so what a developer has running is left alone.
 
-use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::net::TcpListener;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
-use edge::Cluster;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
-use sentinel::{Client, Deadline};
 use serde::Serialize;
 
 use crate::arrivals::{Plan, Spacing};
 use crate::audit::audit_sale;
 use crate::chaos_fault::{Fault, Victim};
 use crate::chaos_print as print;
-use crate::detour::Detour;
+use crate::chaos_system::{NODES_REACHED_AT, System};
 use crate::functions::build_functions;
-use crate::kept::{Ports, local};
-use crate::layout::{checkout, make_folder};
-use crate::ledger_relay::LedgerRelay;
+use crate::layout::checkout;
 use crate::merchant::Merchant;
 use crate::output::{write_json, write_line};
 use crate::programs;
 use crate::progress::say;
-use crate::running::OPERATOR;
 use crate::rush::Rush;
 use crate::small_disk::SmallDisk;
-use crate::stack::Stack;
-use crate::stack_options::StackOptions;
 use crate::verdict::shortened;
 
 /// More than this machine could send.
@@ -42,16 +35,6 @@ const RATE_MAX: f64 = 10_000.0;
 
 /// Units for so many of a hundred shoppers: some find the sale sold out.
 const UNITS_PERCENT: u32 = 80;
-
-/// The detours before the data nodes listen here, the nodes themselves on 127.0.0.1.
-const NODES_REACHED_AT: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 1);
-
-/// Until everything is as it was before the fault.
-const WHOLE_TIMEOUT: Duration = Duration::from_secs(90);
-const WHOLE_POLL: Duration = Duration::from_millis(200);
-/// A fault is noticed within this.
-const CALM: Duration = Duration::from_secs(3);
-const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Let things go wrong while a crowd buys, and check every promise. It uses a system of its own.
 #[derive(Debug, Clone, clap::Args)]
@@ -166,14 +149,21 @@ impl ChaosArguments {
     /// What is to happen, and what cannot here.
     fn faults(&self, data: &Path) -> Result<(Vec<Fault>, Vec<LeftOut>)> {
         let is_named = !self.only.is_empty();
-        let mut faults = if is_named { self.only.clone() } else { Fault::value_variants().to_vec() };
-        let mut left_out = Vec::new();
-        if faults.contains(&Fault::FullDisk)
-            && let Err(error) = SmallDisk::mount(&data.join("probe"))
-        {
-            ensure!(!is_named, "{error:#}; root may, on Linux");
-            faults.retain(|fault| *fault != Fault::FullDisk);
-            left_out.push(LeftOut { fault: Fault::FullDisk, because: format!("{error:#}") });
+        let wanted = if is_named { &self.only } else { Fault::value_variants() };
+        let (mut faults, mut left_out) = (Vec::new(), Vec::new());
+        for fault in wanted.iter().copied() {
+            let tried = match fault {
+                Fault::FullDisk => SmallDisk::mount(&data.join("probe")).map(drop),
+                fault if fault.isolates() => TcpListener::bind((NODES_REACHED_AT, 0))
+                    .map(drop)
+                    .context("no such loopback address here"),
+                _ => Ok(()),
+            };
+            match tried {
+                Ok(()) => faults.push(fault),
+                Err(error) if is_named => bail!("{} cannot happen here: {error:#}", fault.name()),
+                Err(error) => left_out.push(LeftOut { fault, because: format!("{error:#}") }),
+            }
         }
         Ok((faults, left_out))
     }
@@ -256,78 +246,4 @@ impl ChaosPlan {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// The system of one pass.
-struct System {
-    stack: Stack,
-    redis: Client,
-    /// On the way to the ledger, the one behind the other.
-    ledger: Detour,
-    relay: LedgerRelay,
-    /// On the way to each data node.
-    nodes: Vec<Detour>,
-    /// Under the folders of the data nodes, where one of them is to be full.
-    disks: Vec<SmallDisk>,
-    data: PathBuf,
-}
-
-impl System {
-    async fn start(data: &Path, faults: &[Fault]) -> Result<Self> {
-        let folders = [1, 2, 3].map(|number| data.join(format!("redis-{number}")));
-        for folder in &folders {
-            SmallDisk::unmount(folder);
-        }
-        if data.exists() {
-            std::fs::remove_dir_all(data).with_context(|| format!("cannot remove {}", data.display()))?;
-        }
-        make_folder(data)?;
-        let disks = folders.iter().filter(|_| faults.contains(&Fault::FullDisk));
-        let disks = disks.map(|folder| SmallDisk::mount(folder)).collect::<Result<Vec<_>>>()?;
-        let ledger = Detour::start(local(0)).await?;
-        let mut nodes = Vec::new();
-        for port in Ports::keep(data)?.redis {
-            let node = Detour::start((NODES_REACHED_AT, port).into()).await?;
-            node.lead_to(local(port));
-            nodes.push(node);
-        }
-        let options = StackOptions {
-            settings: vec![("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), format!("http://{}", ledger.address))],
-            nodes_reached_at: NODES_REACHED_AT,
-            ..StackOptions::all_in(data.to_owned())
-        };
-        let stack = tokio::task::spawn_blocking(|| Stack::start(options, Box::new(|_| {}))).await??;
-        let running = stack.running()?;
-        let relay = LedgerRelay::start(&running).await?;
-        let address = relay.url.trim_start_matches("http://").parse();
-        ledger.lead_to(address.context("the relay to the ledger has no address")?);
-        let redis = Client::new(running.connection(OPERATOR)?)?;
-        let system = Self { stack, redis, ledger, relay, nodes, disks, data: data.to_owned() };
-        system.become_whole().await?;
-        Ok(system)
-    }
-
-    /// Waits until the cluster has had nothing to complain of for a while; how long it did complain.
-    async fn become_whole(&self) -> Result<Duration> {
-        let began = Instant::now();
-        let mut complained = Duration::ZERO;
-        loop {
-            let cluster = Cluster::new(&self.redis.topology(Deadline::after(LOOK_TIMEOUT)).await);
-            let elapsed = began.elapsed();
-            if !cluster.faults.is_empty() {
-                complained = elapsed;
-            } else if elapsed > complained + CALM {
-                return Ok(complained);
-            }
-            if elapsed > WHOLE_TIMEOUT {
-                bail!("after {} s still: {}", WHOLE_TIMEOUT.as_secs(), cluster.faults.join(" "));
-            }
-            tokio::time::sleep(WHOLE_POLL).await;
-        }
-    }
-
-    async fn stop(self) -> Result<()> {
-        // It waits for each process.
-        Ok(tokio::task::spawn_blocking(move || drop(self.stack)).await?)
-    }
 }

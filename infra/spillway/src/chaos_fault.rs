@@ -103,6 +103,11 @@ impl Fault {
         !matches!(self, Self::BareFailover | Self::IsolateSentinels | Self::KillAll | Self::Forget)
     }
 
+    /// Whether it cuts the master off, for which there has to be a detour before each data node.
+    pub(crate) const fn isolates(self) -> bool {
+        matches!(self, Self::IsolateMaster | Self::IsolateWithClients | Self::IsolateSentinels)
+    }
+
     /// Does it; returns when its cause is gone again.
     pub(crate) async fn strike(self, victim: &Victim<'_>, random: &mut Xoshiro256PlusPlus) -> Result<()> {
         match self {

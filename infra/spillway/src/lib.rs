@@ -13,6 +13,7 @@ mod cargo_lambda;
 mod chaos;
 mod chaos_fault;
 mod chaos_print;
+mod chaos_system;
 mod cluster;
 mod cluster_print;
 mod crowd;
