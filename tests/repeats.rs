@@ -3,10 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sale::ReserveOutcome;
+use sentinel::Value;
+use spillway::{Signal, signal};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
+use crate::expiry::wish;
 use crate::shop::{Answer, Shop, open_sale, units};
+use crate::system::{command, command_of_bytes, eventually, soon};
+use crate::takeover_parts::Alone;
 
 const TIMES: usize = 16;
 
@@ -103,4 +109,50 @@ async fn a_release_and_a_confirm_at_once_end_in_one_of_the_two() {
         }
     }
     assert_eq!(shop.figures().await, format!("{}/0/{orders}", 40 - orders));
+}
+
+/// What sets Redis back to what it is now, in one step: the arguments of `EVAL`.
+async fn memory(alone: &Alone) -> Vec<Vec<u8>> {
+    const SET_BACK: &str = "for _, key in ipairs(redis.call('KEYS', '*')) do redis.call('DEL', key) end \
+        for at = 1, #ARGV, 2 do redis.call('RESTORE', ARGV[at], 0, ARGV[at + 1]) end";
+    let mut arguments = vec![SET_BACK.into(), b"0".to_vec()];
+    let Value::Array(keys) = command(&alone.redis, "KEYS", &["*"]).await else { panic!("no list") };
+    for key in keys {
+        let Value::Bytes(key) = key else { panic!("no key") };
+        if let Value::Bytes(value) = command_of_bytes(&alone.redis, "DUMP", &[&key]).await {
+            arguments.extend([key, value]);
+        }
+    }
+    arguments
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_wish_sent_twice_one_is_told_that_it_made_the_hold_also_where_its_first_attempt_was_lost() {
+    let alone = Arc::new(Alone::with("repeats-lost", units(5)).await);
+    let request = wish(&alone.id, 1, 1);
+    let reserve = || {
+        let (alone, request) = (alone.clone(), request.clone());
+        tokio::spawn(async move { alone.stock.reserve(&request, soon()).await.unwrap().outcome })
+    };
+    let is_held = async || (alone.figures().await == "4/1/0/0").then_some(());
+    let memory = memory(&alone).await;
+    let replicas = alone.replicas().await;
+    let send = |what: Signal| {
+        for replica in &replicas {
+            signal(*replica, what);
+        }
+    };
+    // Until they go on, each attempt is made at the master and tried again.
+    send(Signal::STOP);
+    let first = reserve();
+    eventually("the first hold", is_held).await;
+    let memory: Vec<_> = memory.iter().map(Vec::as_slice).collect();
+    command_of_bytes(&alone.redis, "EVAL", &memory).await;
+    let second = reserve();
+    eventually("the second hold", is_held).await;
+    send(Signal::CONT);
+    let outcomes = [first.await.unwrap(), second.await.unwrap()];
+    let made = outcomes.iter().filter(|outcome| matches!(outcome, ReserveOutcome::Held(_))).count();
+    assert_eq!(made, 1, "{outcomes:?}");
+    assert!(outcomes.iter().any(|outcome| matches!(outcome, ReserveOutcome::Repeated(_))), "{outcomes:?}");
 }

@@ -20,7 +20,7 @@ pub(crate) struct Alone {
     pub(crate) stock: Stock,
     pub(crate) id: SaleId,
     pub(crate) redis: sentinel::Client,
-    _stack: Stack,
+    stack: Stack,
 }
 
 impl Alone {
@@ -30,7 +30,7 @@ impl Alone {
         let (ledger, stock, id) = (ledger(&running), stock(&running), new_sale_id());
         let sale = Sale::new(id.clone(), definition);
         ledger.create_sale(&SaleRecord::new(sale), soon()).await.unwrap();
-        let alone = Self { ledger, stock, id, redis: redis(&running), _stack: stack };
+        let alone = Self { ledger, stock, id, redis: redis(&running), stack };
         alone.load().await;
         alone
     }
@@ -107,6 +107,14 @@ impl Alone {
     }
 
     /// `available/held/sold/quarantined`.
+    /// The processes of all data nodes but the master.
+    pub(crate) async fn replicas(&self) -> Vec<u32> {
+        command(&self.redis, "PING", &[]).await;
+        let master = self.redis.status().master.unwrap().to_string();
+        let nodes = self.stack.running().unwrap().redis.into_iter();
+        nodes.filter(|part| part.address != master).map(|part| part.pid).collect()
+    }
+
     pub(crate) async fn figures(&self) -> String {
         let view = self.stock.view(&self.id, soon()).await.unwrap().unwrap();
         assert!(view.is_conserved(), "{view:?}");
