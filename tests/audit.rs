@@ -42,7 +42,7 @@ async fn motley() -> Shop {
     shop.confirm(&ann, &shop.hold(&ann, "wish").await).await;
     shop.hold(&bob, "wish").await;
     let id = shop.hold(&cat, "wish").await;
-    Caught::at(LedgerFault::LostBeforeCommit, &shop, &cat, &id).await.crash();
+    Caught::at(LedgerFault::CaughtBeforeCommit, &shop, &cat, &id).await.crash();
     let cancelled = shop.confirm(&dan, &shop.hold(&dan, "wish").await).await;
     shop.cancel(cancelled.field("id")).await;
     shop.release(&eve, &shop.hold(&eve, "wish").await).await;

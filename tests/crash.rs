@@ -27,7 +27,7 @@ impl Caught {
 
 /// A `confirm` of its own, each of whose transactions fails like this.
 pub(crate) async fn confirm_over(shop: &Shop, fault: LedgerFault) -> (LedgerRelay, ExtraFunction) {
-    let relay = LedgerRelay::start(&shop.running).await.unwrap();
+    let relay = LedgerRelay::start(&shop.running.dynamodb_url).await.unwrap();
     relay.fail(fault, 100);
     let function = ExtraFunction::start(&shop.running, "confirm", &relay.settings()).unwrap();
     (relay, function)
@@ -42,7 +42,7 @@ async fn a_confirm_that_died_before_its_commit_is_done_by_its_repeat() {
     let shop = open_sale(units(5)).await;
     let ann = shop.shopper("ann");
     let id = shop.hold(&ann, "wish").await;
-    Caught::at(LedgerFault::LostBeforeCommit, &shop, &ann, &id).await.crash();
+    Caught::at(LedgerFault::CaughtBeforeCommit, &shop, &ann, &id).await.crash();
     assert!(!is_in_ledger(&shop).await);
     assert_eq!(shop.find(&ann, &id).await.told(), "200 confirming");
     assert_eq!(shop.figures().await, "4/1/0");
@@ -55,7 +55,7 @@ async fn a_confirm_that_died_after_its_commit_is_the_same_order_on_its_repeat() 
     let shop = open_sale(units(5)).await;
     let ann = shop.shopper("ann");
     let id = shop.hold(&ann, "wish").await;
-    Caught::at(LedgerFault::LostAfterCommit, &shop, &ann, &id).await.crash();
+    Caught::at(LedgerFault::CaughtAfterCommit, &shop, &ann, &id).await.crash();
     assert!(is_in_ledger(&shop).await);
     assert_eq!(shop.figures().await, "4/1/0", "Redis does not know yet");
     assert_eq!(shop.confirm(&ann, &id).await.told(), "200 confirmed");
@@ -68,7 +68,7 @@ async fn a_confirm_that_died_before_its_finish_stands_and_is_counted_after_its_r
     let shop = open_sale_in(stack.running().unwrap(), units(5)).await;
     let ann = shop.shopper("ann");
     let id = shop.hold(&ann, "wish").await;
-    let caught = Caught::at(LedgerFault::LostAfterCommit, &shop, &ann, &id).await;
+    let caught = Caught::at(LedgerFault::CaughtAfterCommit, &shop, &ann, &id).await;
     let redis = redis(&shop.running);
     command(&redis, "CLIENT", &["PAUSE", "60000", "WRITE"]).await;
     caught.relay.let_go();
@@ -95,7 +95,7 @@ async fn an_order_whose_confirm_died_is_finished_by_the_sweep_long_before_its_ho
     let shop = open_sale(units(5)).await;
     let ann = shop.shopper("ann");
     let id = shop.hold(&ann, "wish").await;
-    Caught::at(LedgerFault::LostAfterCommit, &shop, &ann, &id).await.crash();
+    Caught::at(LedgerFault::CaughtAfterCommit, &shop, &ann, &id).await.crash();
     eventually("the finish", async || (shop.figures().await == "4/0/1").then_some(())).await;
     assert_eq!(shop.find(&ann, &id).await.told(), "200 ordered");
 }
@@ -105,7 +105,7 @@ async fn a_confirm_that_died_before_its_commit_and_is_never_repeated_gives_its_u
     let shop = open_sale(sale::Definition { hold_seconds: 10, ..units(5) }).await;
     let ann = shop.shopper("ann");
     let id = shop.hold(&ann, "wish").await;
-    Caught::at(LedgerFault::LostBeforeCommit, &shop, &ann, &id).await.crash();
+    Caught::at(LedgerFault::CaughtBeforeCommit, &shop, &ann, &id).await.crash();
     eventually("the return", async || (shop.figures().await == "5/0/0").then_some(())).await;
     assert_eq!(shop.confirm(&ann, &id).await.told(), "410 reservation-expired");
     assert!(!is_in_ledger(&shop).await);
@@ -118,7 +118,7 @@ async fn while_the_ledger_does_not_answer_a_hold_is_kept_and_the_outcome_is_told
     let ann = shop.shopper("ann");
     let id = shop.hold(&ann, "wish").await;
     for (fault, told) in [
-        (LedgerFault::LostBeforeCommit, "503 outcome-unknown"),
+        (LedgerFault::CaughtBeforeCommit, "503 outcome-unknown"),
         (LedgerFault::Throttled, "503 ledger-unavailable"),
         (LedgerFault::Conflicting, "503 ledger-unavailable"),
     ] {

@@ -177,7 +177,7 @@ async fn a_confirm_that_broke_off_goes_on_from_its_page() {
     let shop = open_sale(units(5)).await;
     let ann = shop.shopper("ann");
     let id = shop.hold(&ann, "wish").await;
-    Caught::at(LedgerFault::LostBeforeCommit, &shop, &ann, &id).await.crash();
+    Caught::at(LedgerFault::CaughtBeforeCommit, &shop, &ann, &id).await.crash();
     let page = shop.request(Method::GET, &shop.path(&format!("/reservations/{id}")));
     let page = page.bearer_auth(&ann.token).header("accept", "text/html").send().await.unwrap();
     let place = action(&page.text().await.unwrap(), "/order");

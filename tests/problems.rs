@@ -190,7 +190,7 @@ async fn whatever_can_fail_beneath(met: &mut Met) {
     let shop = open_sale_in(stack.running().unwrap(), units(5)).await;
     let ann = shop.shopper("ann");
     let id = shop.hold(&ann, "k").await;
-    for fault in [LedgerFault::LostBeforeCommit, LedgerFault::Throttled] {
+    for fault in [LedgerFault::CaughtBeforeCommit, LedgerFault::Throttled] {
         let (_relay, function) = confirm_over(&shop, fault).await;
         met.add(&send(shop.confirm_at(&function.origin, &ann, &id)).await);
     }

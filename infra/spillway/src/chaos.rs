@@ -4,7 +4,6 @@
 //! become whole by itself, the crowd's own evidence is judged as after a rush, and an audit accounts for each unit. A
 //! system of its own is made anew for each pass over all faults, so what a developer has running is left alone.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -17,9 +16,10 @@ use serde::Serialize;
 
 use crate::arrivals::{Plan, Spacing};
 use crate::audit::audit_sale;
-use crate::chaos_fault::{Fault, Victim};
+use crate::chaos_fault::Fault;
 use crate::chaos_print as print;
-use crate::chaos_system::{NODES_REACHED_AT, System};
+use crate::chaos_system::System;
+use crate::chaos_victim::Victim;
 use crate::functions::build_functions;
 use crate::layout::checkout;
 use crate::merchant::Merchant;
@@ -27,7 +27,6 @@ use crate::output::{write_json, write_line};
 use crate::programs;
 use crate::progress::say;
 use crate::rush::Rush;
-use crate::small_disk::SmallDisk;
 use crate::verdict::shortened;
 
 /// More than this machine could send.
@@ -92,17 +91,19 @@ pub struct Round {
     pub whole_after_ms: u64,
 }
 
-/// A fault that this machine does not let happen.
-#[derive(Serialize)]
-struct LeftOut {
-    fault: Fault,
-    because: String,
+/// A fault that cannot happen on this machine.
+#[derive(Debug, Serialize)]
+pub(crate) struct LeftOut {
+    /// What would have gone wrong.
+    pub(crate) fault: Fault,
+    /// Why it cannot.
+    pub(crate) because: String,
 }
 
 #[derive(Serialize)]
 struct Report<'a> {
     seed: u64,
-    left_out: Vec<LeftOut>,
+    left_out: &'a [LeftOut],
     rounds: &'a [Round],
 }
 
@@ -124,9 +125,6 @@ impl ChaosArguments {
         build_functions()?;
         let data = checkout().join("target/chaos");
         let (faults, left_out) = self.faults(&data)?;
-        for LeftOut { fault, because } in &left_out {
-            say(&format!("{} is left out: {because}", fault.name()));
-        }
         let plan = ChaosPlan {
             faults,
             length: Duration::from_secs(60 * self.minutes),
@@ -135,34 +133,32 @@ impl ChaosArguments {
             seed: self.seed.unwrap_or_else(rand::random),
         };
         say(&format!("seed {}", plan.seed));
-        let rounds = plan.run(&data, |round| say(&print::round(round))).await?;
+        let rounds = tokio::select! {
+            rounds = plan.run(&data, |round| say(&print::round(round))) => rounds?,
+            // What is mounted is unmounted.
+            _ = tokio::signal::ctrl_c() => bail!("ended before its time"),
+        };
         if self.json {
-            write_json(&Report { seed: plan.seed, left_out, rounds: &rounds })?;
+            write_json(&Report { seed: plan.seed, left_out: &left_out, rounds: &rounds })?;
         } else {
-            write_line(print::report(&rounds))?;
+            write_line(print::report(&rounds, &left_out))?;
         }
         let broken: usize = rounds.iter().map(|round| round.broken_promises.len()).sum();
         ensure!(broken == 0, "{broken} promises were broken; --seed {} draws the same again", plan.seed);
         Ok(())
     }
 
-    /// What is to happen, and what cannot here.
+    /// What is to happen, and what cannot here. A fault that was asked for by its name is not left out.
     fn faults(&self, data: &Path) -> Result<(Vec<Fault>, Vec<LeftOut>)> {
-        let is_named = !self.only.is_empty();
-        let wanted = if is_named { &self.only } else { Fault::value_variants() };
+        let wanted = if self.only.is_empty() { Fault::value_variants() } else { &self.only };
         let (mut faults, mut left_out) = (Vec::new(), Vec::new());
         for fault in wanted.iter().copied() {
-            let tried = match fault {
-                Fault::FullDisk => SmallDisk::mount(&data.join("probe")).map(drop),
-                fault if fault.isolates() => TcpListener::bind((NODES_REACHED_AT, 0))
-                    .map(drop)
-                    .context("no such loopback address here"),
-                _ => Ok(()),
-            };
-            match tried {
+            match fault.require(data) {
                 Ok(()) => faults.push(fault),
-                Err(error) if is_named => bail!("{} cannot happen here: {error:#}", fault.name()),
-                Err(error) => left_out.push(LeftOut { fault, because: format!("{error:#}") }),
+                Err(error) if self.only.is_empty() => {
+                    left_out.push(LeftOut { fault, because: format!("{error:#}") });
+                }
+                Err(error) => bail!("{} cannot happen here: {error:#}", fault.name()),
             }
         }
         Ok((faults, left_out))
@@ -212,10 +208,7 @@ impl ChaosPlan {
         let crowd = Rush::run(&running, plan, stock, |_, _| {});
         let trouble = async {
             tokio::time::sleep(struck_after).await;
-            let running = system.stack.running()?;
-            let System { redis, ledger, relay, nodes, data, disks, .. } = system;
-            let victim = Victim { running, redis, ledger, relay, nodes, data, disks };
-            fault.strike(&victim, random).await?;
+            fault.strike(&Victim::of(system)?, random).await?;
             system.become_whole().await
         };
         let (rush, whole_after) = tokio::join!(crowd, trouble);

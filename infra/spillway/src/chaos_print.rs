@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::chaos::Round;
+use crate::chaos::{LeftOut, Round};
 use crate::table::{Table, grouped};
 
 /// One round in one line.
@@ -13,7 +13,7 @@ pub(crate) fn round(round: &Round) -> String {
         (broken, _) => format!("{broken} promises BROKEN"),
     };
     format!(
-        "{:<16} {:>7} orders, {:>6} without a success, whole again after {:>6}: {kept}",
+        "{:<20} {:>7} orders, {:>6} without a success, whole again after {:>6}: {kept}",
         round.fault.name(),
         grouped(round.orders as u64),
         seconds(round.silence_ms),
@@ -21,8 +21,8 @@ pub(crate) fn round(round: &Round) -> String {
     )
 }
 
-/// Each fault's rounds in one row, and everything that was broken.
-pub(crate) fn report(rounds: &[Round]) -> String {
+/// Each fault's rounds in one row, everything that was broken, and what did not happen.
+pub(crate) fn report(rounds: &[Round], left_out: &[LeftOut]) -> String {
     let mut by_fault = BTreeMap::<_, Vec<&Round>>::new();
     for round in rounds {
         by_fault.entry(round.fault).or_default().push(round);
@@ -58,6 +58,7 @@ pub(crate) fn report(rounds: &[Round]) -> String {
         let broken = round.broken_promises.iter();
         lines.extend(broken.map(|promise| format!("{}: {promise}", round.fault.name())));
     }
+    lines.extend(left_out.iter().map(|left| format!("{} is left out: {}.", left.fault.name(), left.because)));
     if rounds.iter().all(|round| round.broken_promises.is_empty()) {
         let orders: usize = rounds.iter().map(|round| round.orders).sum();
         lines.push(format!(

@@ -1,4 +1,4 @@
-//! The system of its own that chaos works on: all of `up`, and what faults need between its parts.
+//! The system that `cargo spillway chaos` makes for one pass over its faults: a stack, and detours on its inner ways.
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::small_disk::SmallDisk;
 use crate::stack::Stack;
 use crate::stack_options::StackOptions;
 
-/// The detours before the data nodes listen here, the nodes themselves on 127.0.0.1.
+/// The detours to the data nodes listen here, the nodes themselves on 127.0.0.1.
 pub(crate) const NODES_REACHED_AT: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 1);
 
 /// Until everything is as it was before the fault.
@@ -28,22 +28,22 @@ const WHOLE_POLL: Duration = Duration::from_millis(200);
 const CALM: Duration = Duration::from_secs(3);
 const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The system of one pass.
+/// A running system that may be harmed. Dropping it stops it.
 pub(crate) struct System {
     pub(crate) stack: Stack,
     pub(crate) redis: Client,
-    /// On the way to the ledger, the one behind the other.
-    pub(crate) ledger: Detour,
-    pub(crate) relay: LedgerRelay,
+    /// On the way to the ledger.
+    pub(crate) ledger: LedgerRelay,
     /// On the way to each data node, where one of them is to be isolated.
     pub(crate) nodes: Vec<Detour>,
-    /// Under the folders of the data nodes, where one of them is to be full.
+    /// Under the folder of each data node, where there are any.
     pub(crate) disks: Vec<SmallDisk>,
+    /// Folder of data and logs.
     pub(crate) data: PathBuf,
 }
 
 impl System {
-    /// Starts it, with data and logs in this folder, which is emptied first, and whatever these faults need.
+    /// Starts one, as these faults need it, with data and logs in this folder, which is emptied first.
     pub(crate) async fn start(data: &Path, faults: &[Fault]) -> Result<Self> {
         let folders = [1, 2, 3].map(|number| data.join(format!("redis-{number}")));
         for folder in &folders {
@@ -55,28 +55,23 @@ impl System {
         make_folder(data)?;
         let disks = folders.iter().filter(|_| faults.contains(&Fault::FullDisk));
         let disks = disks.map(|folder| SmallDisk::mount(folder)).collect::<Result<Vec<_>>>()?;
-        let ledger = Detour::start(local(0)).await?;
+        let ports = Ports::keep(data)?;
+        let ledger = LedgerRelay::start(&format!("http://{}", local(ports.dynamodb))).await?;
         let (mut nodes, mut nodes_reached_at) = (Vec::new(), Ipv4Addr::LOCALHOST);
         if faults.iter().any(|fault| fault.isolates()) {
             nodes_reached_at = NODES_REACHED_AT;
-            for port in Ports::keep(data)?.redis {
-                let node = Detour::start((nodes_reached_at, port).into()).await?;
-                node.lead_to(local(port));
-                nodes.push(node);
+            for port in ports.redis {
+                nodes.push(Detour::start((nodes_reached_at, port).into(), local(port)).await?);
             }
         }
         let options = StackOptions {
-            settings: vec![("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), format!("http://{}", ledger.address))],
+            settings: ledger.settings().to_vec(),
             nodes_reached_at,
             ..StackOptions::all_in(data.to_owned())
         };
         let stack = tokio::task::spawn_blocking(|| Stack::start(options, Box::new(|_| {}))).await??;
-        let running = stack.running()?;
-        let relay = LedgerRelay::start(&running).await?;
-        let address = relay.url.trim_start_matches("http://").parse();
-        ledger.lead_to(address.context("the relay to the ledger has no address")?);
-        let redis = Client::new(running.connection(OPERATOR)?)?;
-        let system = Self { stack, redis, ledger, relay, nodes, disks, data: data.to_owned() };
+        let redis = Client::new(stack.running()?.connection(OPERATOR)?)?;
+        let system = Self { stack, redis, ledger, nodes, disks, data: data.to_owned() };
         system.become_whole().await?;
         Ok(system)
     }
@@ -100,8 +95,9 @@ impl System {
         }
     }
 
-    /// Returns when each process has ended.
+    /// Stops it in order.
     pub(crate) async fn stop(self) -> Result<()> {
+        // It waits for each process.
         Ok(tokio::task::spawn_blocking(move || drop(self.stack)).await?)
     }
 }

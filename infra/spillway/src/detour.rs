@@ -1,4 +1,4 @@
-//! A detour to the ledger, or to a data node, that can be stalled or cut.
+//! A detour to a data node, that can be stalled for everybody or for some.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -23,8 +23,6 @@ pub(crate) enum Way {
     Stalled,
     /// The same, for connections of these users of Redis.
     StalledFor(&'static [&'static str]),
-    /// Connections end, and none begins.
-    Cut,
 }
 
 /// A running detour; dropping it ends it.
@@ -32,32 +30,21 @@ pub(crate) struct Detour {
     /// Where it listens.
     pub(crate) address: SocketAddr,
     way: watch::Sender<Way>,
-    upstream: Arc<OnceLock<SocketAddr>>,
     accepting: JoinHandle<()>,
 }
 
 impl Detour {
-    /// One that leads nowhere yet. It listens here, on any free port where that is 0.
-    pub(crate) async fn start(address: SocketAddr) -> Result<Self> {
+    /// One that listens here and leads there.
+    pub(crate) async fn start(address: SocketAddr, upstream: SocketAddr) -> Result<Self> {
         let listener = TcpListener::bind(address).await;
         let listener = listener.with_context(|| format!("nothing can listen on {address}"))?;
-        let address = listener.local_addr()?;
         let (way, seen) = watch::channel(Way::Open);
-        let upstream = Arc::new(OnceLock::new());
-        let leads_to = upstream.clone();
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let is_cut = *seen.borrow() == Way::Cut;
-                let Some(upstream) = leads_to.get().copied().filter(|_| !is_cut) else { continue };
                 tokio::spawn(lead(stream, upstream, seen.clone()));
             }
         });
-        Ok(Self { address, way, upstream, accepting })
-    }
-
-    /// Says where it leads, once.
-    pub(crate) fn lead_to(&self, upstream: SocketAddr) {
-        let _ = self.upstream.set(upstream);
+        Ok(Self { address, way, accepting })
     }
 
     pub(crate) fn set(&self, way: Way) {
@@ -68,14 +55,13 @@ impl Detour {
 impl Drop for Detour {
     fn drop(&mut self) {
         self.accepting.abort();
-        self.set(Way::Cut);
     }
 }
 
 impl Way {
     fn stalls(self, user: Option<&String>) -> bool {
         match self {
-            Self::Open | Self::Cut => false,
+            Self::Open => false,
             Self::Stalled => true,
             Self::StalledFor(users) => user.is_some_and(|user| users.contains(&user.as_str())),
         }
@@ -87,6 +73,10 @@ type User = Arc<OnceLock<String>>;
 
 async fn lead(stream: TcpStream, upstream: SocketAddr, way: watch::Receiver<Way>) {
     let Ok(onwards) = TcpStream::connect(upstream).await else { return };
+    // Who is waited for gets what there is, as without a detour.
+    if stream.set_nodelay(true).is_err() || onwards.set_nodelay(true).is_err() {
+        return;
+    }
     let ((from, to), (back_from, back_to)) = (stream.into_split(), onwards.into_split());
     let user = User::default();
     // Where one direction ends, so does the other.
@@ -101,7 +91,8 @@ async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut way: watch::R
     let (mut buffer, mut head) = (vec![0; BUFFER_BYTES], Vec::new());
     loop {
         let length = tokio::select! {
-            _ = way.wait_for(|way| *way == Way::Cut) => return,
+            // This ends with the detour only.
+            _ = way.wait_for(|_| false) => return,
             read = from.read(&mut buffer) => match read {
                 Ok(length @ 1..) => length,
                 _ => return,
@@ -113,7 +104,7 @@ async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut way: watch::R
                 let _ = user.set(named);
             }
         }
-        if way.wait_for(|way| !way.stalls(user.get())).await.is_err() || *way.borrow() == Way::Cut {
+        if way.wait_for(|way| !way.stalls(user.get())).await.is_err() {
             return;
         }
         let Ok(()) = to.write_all(&buffer[..length]).await else { return };

@@ -1,23 +1,23 @@
-//! Stands before the ledger and lets requests fail as DynamoDB's do: late, throttled, in conflict with others, lost
-//! before their commit or after it. Chaos has some of them fail at random; a test has each transaction caught, so that
-//! whoever waits for it can be ended at exactly that step.
+//! Stands before the ledger and lets requests fail as they do on their way to DynamoDB, or there. Chaos has a part of them
+//! fail at random; a test has each transaction caught, so that whoever waits for it can be ended at exactly that step.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use rand::RngExt;
-use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
-use crate::running::Running;
+use crate::ledger_refusal::{conflicting, throttled};
+use crate::running::{http_client, trusting};
 
 const FORWARDED: [&str; 4] = ["x-amz-target", "content-type", "authorization", "x-amz-date"];
 const LATE_MS: std::ops::Range<u64> = 100..400;
@@ -27,14 +27,22 @@ const LATE_MS: std::ops::Range<u64> = 100..400;
 pub enum LedgerFault {
     /// The answer comes late.
     Late,
+    /// Neither requests nor answers arrive until it is over; then all do, also those that nobody waits for any more.
+    Stalled,
+    /// The connection ends instead.
+    Cut,
     /// The ledger says that it has too much to do, and does nothing.
     Throttled,
     /// A transaction is told to meet another one, and does nothing.
     Conflicting,
-    /// A transaction does not reach the ledger, and nothing is answered.
+    /// The connection ends before a transaction reaches the ledger.
     LostBeforeCommit,
-    /// A transaction is committed, and nothing is answered until [`LedgerRelay::let_go`].
+    /// The connection ends after a transaction is committed, before its answer.
     LostAfterCommit,
+    /// A transaction does not reach the ledger until [`LedgerRelay::let_go`].
+    CaughtBeforeCommit,
+    /// A transaction is committed, and not answered until [`LedgerRelay::let_go`].
+    CaughtAfterCommit,
 }
 
 /// A running relay; dropping it ends it.
@@ -42,30 +50,41 @@ pub struct LedgerRelay {
     /// Where it is found, instead of the ledger.
     pub url: String,
     gates: Arc<Gates>,
-    fault: watch::Sender<Option<(LedgerFault, u8)>>,
+    fault: watch::Sender<Option<Fault>>,
     serving: JoinHandle<()>,
+}
+
+#[derive(Clone, Copy)]
+struct Fault {
+    kind: LedgerFault,
+    percent: u8,
 }
 
 struct Gates {
     upstream: String,
     http: reqwest::Client,
-    fault: watch::Receiver<Option<(LedgerFault, u8)>>,
+    fault: watch::Receiver<Option<Fault>>,
     caught: Semaphore,
     let_go: Semaphore,
 }
 
+struct Request {
+    headers: HeaderMap,
+    body: Bytes,
+}
+
 impl LedgerRelay {
-    /// One that leads to the ledger of this system, through which everything goes at first.
-    pub async fn start(running: &Running) -> Result<Self> {
+    /// One that leads to this ledger, which everything reaches at first.
+    pub async fn start(upstream: &str) -> Result<Self> {
         let (fault, seen) = watch::channel(None);
         let gates = Arc::new(Gates {
-            upstream: running.dynamodb_url.clone(),
-            http: running.http_client()?,
+            upstream: upstream.to_owned(),
+            http: http_client(trusting(rustls::RootCertStore::empty())?)?,
             fault: seen,
             caught: Semaphore::new(0),
             let_go: Semaphore::new(0),
         });
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let router = Router::new().fallback(relay).with_state(gates.clone());
         let serving = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
@@ -73,11 +92,11 @@ impl LedgerRelay {
     }
 
     /// From now on so many of a hundred requests fail like this.
-    pub fn fail(&self, fault: LedgerFault, percent: u8) {
-        self.fault.send_replace(Some((fault, percent)));
+    pub fn fail(&self, kind: LedgerFault, percent: u8) {
+        self.fault.send_replace(Some(Fault { kind, percent }));
     }
 
-    /// From now on everything goes through again.
+    /// From now on everything gets through again.
     pub fn recover(&self) {
         self.fault.send_replace(None);
     }
@@ -88,14 +107,14 @@ impl LedgerRelay {
         [("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), self.url.clone())]
     }
 
-    /// Waits until a transaction is lost.
+    /// Waits until a transaction is caught.
     pub async fn caught(&self, timeout: Duration) -> Result<()> {
         let caught = tokio::time::timeout(timeout, self.gates.caught.acquire()).await;
         caught.context("no transaction came")??.forget();
         Ok(())
     }
 
-    /// Lets the answer to a committed transaction go on.
+    /// Lets one that is caught go on.
     pub fn let_go(&self) {
         self.gates.let_go.add_permits(1);
     }
@@ -107,69 +126,131 @@ impl Drop for LedgerRelay {
     }
 }
 
-async fn relay(State(gates): State<Arc<Gates>>, headers: HeaderMap, body: Bytes) -> (StatusCode, Bytes) {
-    let fault = *gates.fault.borrow();
-    let fault = fault.filter(|(_, percent)| rand::rng().random_range(0..100) < *percent);
-    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
-    let is_transaction = target.ends_with(".TransactWriteItems");
-    match fault.map(|(fault, _)| fault) {
-        Some(LedgerFault::Late) => {
-            let late = rand::rng().random_range(LATE_MS);
-            tokio::time::sleep(Duration::from_millis(late)).await;
-        }
-        Some(LedgerFault::Throttled) => {
-            return refused(&json!({ "__type": error_type("ThrottlingException"), "message": "slow down" }));
-        }
-        Some(LedgerFault::Conflicting) if is_transaction => return refused(&conflict(&body)),
-        Some(LedgerFault::LostBeforeCommit) if is_transaction => {
-            gates.caught.add_permits(1);
-            std::future::pending::<()>().await;
-        }
-        Some(LedgerFault::LostAfterCommit) if is_transaction => {
-            let answer = forward(&gates, &headers, body).await;
-            gates.caught.add_permits(1);
-            if let Ok(permit) = gates.let_go.acquire().await {
-                permit.forget();
+async fn relay(State(gates): State<Arc<Gates>>, headers: HeaderMap, body: Bytes) -> Response {
+    // What is on its way arrives, whether or not somebody waits for it.
+    let passed = tokio::spawn(async move { gates.pass(Request { headers, body }).await });
+    passed.await.ok().flatten().unwrap_or_else(cut)
+}
+
+impl Gates {
+    /// The answer; `None` where the connection is to end instead.
+    async fn pass(&self, request: Request) -> Option<Response> {
+        match self.drawn_for(&request) {
+            Some(LedgerFault::Throttled) => Some(throttled()),
+            Some(LedgerFault::Conflicting) => Some(conflicting(&request.body)),
+            Some(LedgerFault::LostBeforeCommit) => None,
+            Some(LedgerFault::LostAfterCommit) => {
+                self.forward(request).await;
+                None
             }
-            return answer;
+            Some(LedgerFault::CaughtBeforeCommit) => {
+                self.hold().await;
+                self.forward(request).await
+            }
+            Some(LedgerFault::CaughtAfterCommit) => {
+                let answer = self.forward(request).await;
+                self.hold().await;
+                answer
+            }
+            Some(LedgerFault::Late) => {
+                let answer = self.forward(request).await;
+                let late = rand::rng().random_range(LATE_MS);
+                tokio::time::sleep(Duration::from_millis(late)).await;
+                answer
+            }
+            // An answer may meet them, too, and each request before it.
+            Some(LedgerFault::Stalled | LedgerFault::Cut) | None => {
+                self.let_through().await?;
+                let answer = self.forward(request).await;
+                self.let_through().await?;
+                answer
+            }
         }
-        _ => {}
     }
-    forward(&gates, &headers, body).await
-}
 
-async fn forward(gates: &Gates, headers: &HeaderMap, body: Bytes) -> (StatusCode, Bytes) {
-    let mut request = gates.http.post(&gates.upstream).body(body);
-    for name in FORWARDED {
-        if let Some(value) = headers.get(name) {
-            request = request.header(name, value);
+    /// How this request is to fail, if it is.
+    fn drawn_for(&self, request: &Request) -> Option<LedgerFault> {
+        let fault = (*self.fault.borrow())?;
+        let target = request.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+        let is_transaction = target.is_some_and(|target| target.ends_with(".TransactWriteItems"));
+        let can_fail = is_transaction || !fault.kind.is_of_transactions();
+        (can_fail && rand::rng().random_range(0..100) < fault.percent).then_some(fault.kind)
+    }
+
+    /// Waits while the way is stalled; `None` where it is cut.
+    async fn let_through(&self) -> Option<()> {
+        let is = |fault: &Option<Fault>, kind| fault.is_some_and(|fault| fault.kind == kind);
+        let mut fault = self.fault.clone();
+        let fault = fault.wait_for(|fault| !is(fault, LedgerFault::Stalled)).await.ok()?;
+        (!is(&fault, LedgerFault::Cut)).then_some(())
+    }
+
+    /// Catches a transaction.
+    async fn hold(&self) {
+        self.caught.add_permits(1);
+        if let Ok(permit) = self.let_go.acquire().await {
+            permit.forget();
         }
     }
-    let answer = async {
-        let answer = request.send().await?;
-        Ok::<_, reqwest::Error>((answer.status(), answer.bytes().await?))
-    };
-    answer.await.unwrap_or_else(|error| (StatusCode::BAD_GATEWAY, error.to_string().into()))
-}
 
-fn error_type(name: &str) -> String {
-    format!("com.amazonaws.dynamodb.v20120810#{name}")
-}
-
-fn refused(error: &Value) -> (StatusCode, Bytes) {
-    (StatusCode::BAD_REQUEST, error.to_string().into())
-}
-
-/// One reason for each write of the transaction: the first one meets another transaction.
-fn conflict(body: &[u8]) -> Value {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let mut reasons = vec![json!({ "Code": "None" }); body["TransactItems"].as_array().map_or(1, Vec::len)];
-    if let Some(first) = reasons.first_mut() {
-        *first = json!({ "Code": "TransactionConflict", "Message": "Transaction is ongoing for the item" });
+    async fn forward(&self, Request { headers, body }: Request) -> Option<Response> {
+        let mut request = self.http.post(&self.upstream).body(body);
+        for name in FORWARDED {
+            if let Some(value) = headers.get(name) {
+                request = request.header(name, value);
+            }
+        }
+        let answer = request.send().await.ok()?;
+        let status: StatusCode = answer.status();
+        Some((status, answer.bytes().await.ok()?).into_response())
     }
-    json!({
-        "__type": error_type("TransactionCanceledException"),
-        "Message": "Transaction cancelled, please refer cancellation reasons for specific reasons",
-        "CancellationReasons": reasons,
-    })
+}
+
+impl LedgerFault {
+    const fn is_of_transactions(self) -> bool {
+        !matches!(self, Self::Late | Self::Stalled | Self::Cut | Self::Throttled)
+    }
+}
+
+/// Ends the connection without a byte: an answer breaks it that cannot be told.
+fn cut() -> Response {
+    let broken = std::io::Error::from(std::io::ErrorKind::ConnectionAborted);
+    Response::new(Body::from_stream(futures_util::stream::iter([Err::<Bytes, _>(broken)])))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    async fn answer_to(relay: &LedgerRelay, operation: &str) -> String {
+        let mut stream = TcpStream::connect(relay.url.trim_start_matches("http://")).await.unwrap();
+        let request = format!(
+            "POST / HTTP/1.1\r\nhost: ledger\r\nx-amz-target: DynamoDB_20120810.{operation}\r\n\
+             connection: close\r\ncontent-length: 2\r\n\r\n{{}}"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_lost_ends_its_connection_without_a_byte() {
+        let ledger = LedgerRelay::start("http://127.0.0.1:1").await.unwrap();
+        ledger.fail(LedgerFault::Throttled, 100);
+        let relay = LedgerRelay::start(&ledger.url).await.unwrap();
+        for fault in [LedgerFault::LostBeforeCommit, LedgerFault::LostAfterCommit] {
+            relay.fail(fault, 100);
+            assert_eq!(answer_to(&relay, "TransactWriteItems").await, "", "{fault:?}");
+            assert!(answer_to(&relay, "GetItem").await.contains("ThrottlingException"), "{fault:?}");
+        }
+        relay.fail(LedgerFault::Cut, 100);
+        assert_eq!(answer_to(&relay, "GetItem").await, "");
+        relay.recover();
+        assert!(answer_to(&relay, "TransactWriteItems").await.contains("ThrottlingException"));
+    }
 }

@@ -126,6 +126,16 @@ impl RunningArguments {
     }
 }
 
+/// TLS that trusts these.
+pub(crate) fn trusting(roots: rustls::RootCertStore) -> Result<rustls::ClientConfig> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(config)
+}
+
 /// An HTTP client that trusts this, with a deadline for each request.
 pub(crate) fn http_client(tls: rustls::ClientConfig) -> Result<reqwest::Client> {
     let client = reqwest::Client::builder()
@@ -178,12 +188,7 @@ impl Running {
                 roots.add(certificate.with_context(unreadable)?)?;
             }
         }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(config)
+        trusting(roots)
     }
 }
 

@@ -9,8 +9,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::layout::make_folder;
 
-/// A data node of chaos needs a small part of that.
-const SIZE: &str = "size=64m,mode=700";
+/// Several times what a data node of chaos writes before it rewrites its append-only file, for which it needs room, too.
+const SIZE: &str = "size=256m,mode=700";
 const CHUNK_BYTES: usize = 1024 * 1024;
 const FILLER: &str = "filler";
 
@@ -24,17 +24,14 @@ impl SmallDisk {
     pub(crate) fn mount(folder: &Path) -> Result<Self> {
         make_folder(folder)?;
         let mounted = run(Command::new("mount").args(["-t", "tmpfs", "-o", SIZE, "spillway"]).arg(folder))?;
-        ensure!(
-            mounted.status.success(),
-            "no disk can be mounted: {}",
-            String::from_utf8_lossy(&mounted.stderr).trim()
-        );
+        let told = String::from_utf8_lossy(&mounted.stderr);
+        ensure!(mounted.status.success(), "no small disk can be mounted here: {}", told.trim());
         Ok(Self { folder: folder.to_owned() })
     }
 
-    /// Takes one away that an earlier process has left.
+    /// Takes one away that an earlier process may have left.
     pub(crate) fn unmount(folder: &Path) {
-        // There is none, for the most part.
+        // It fails where there is none, which is so for the most part.
         let _ = run(Command::new("umount").arg("--lazy").arg(folder));
     }
 
@@ -45,7 +42,8 @@ impl SmallDisk {
 
     /// Leaves no room.
     pub(crate) fn fill(&self) -> Result<()> {
-        let (mut filler, zeros) = (File::create(self.folder.join(FILLER))?, vec![0; CHUNK_BYTES]);
+        let zeros = vec![0; CHUNK_BYTES];
+        let mut filler = File::create(self.folder.join(FILLER)).context("the disk cannot be filled")?;
         loop {
             match filler.write_all(&zeros) {
                 Ok(()) => {}
