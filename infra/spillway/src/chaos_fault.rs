@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::chaos_system::NODES_REACHED_AT;
 use crate::chaos_victim::{TIMEOUT, Victim, empty, freeze};
+use crate::clocks::Clocks;
 use crate::detour::Way;
 use crate::layout::MASTER_NAME;
 use crate::ledger_relay::LedgerFault;
@@ -47,6 +48,8 @@ pub enum Fault {
     IsolateWithClients,
     /// The sentinels do not reach the master, which goes on with its replicas, and replace it.
     IsolateSentinels,
+    /// The clock of the master, and then that of the functions, is off by less than the allowance.
+    StepClock,
     /// A sentinel ends.
     EndSentinel,
     /// All sentinels are frozen for longer than they wait for a master: nobody could replace it.
@@ -88,6 +91,7 @@ impl Fault {
     pub(crate) fn require(self, data: &Path) -> Result<()> {
         match self {
             Self::FullDisk => SmallDisk::mount(&data.join("probe")).map(drop),
+            Self::StepClock => Clocks::start(data.join("clocks")).map(drop),
             fault if fault.isolates() => TcpListener::bind((NODES_REACHED_AT, 0))
                 .map(drop)
                 .with_context(|| format!("there is no loopback address {NODES_REACHED_AT}")),
@@ -148,6 +152,7 @@ impl Fault {
             Self::IsolateSentinels => {
                 victim.isolate_master(Way::StalledFor(&["sentinel"]), random).await?;
             }
+            Self::StepClock => victim.step_clocks(random).await?,
             Self::EndSentinel => {
                 let sentinel = random.random_range(0..victim.running.sentinels.len());
                 victim.tell_sentinel(sentinel, "SHUTDOWN").await?;

@@ -9,6 +9,7 @@ use edge::Cluster;
 use sentinel::{Client, Deadline};
 
 use crate::chaos_fault::Fault;
+use crate::clocks::Clocks;
 use crate::detour::Detour;
 use crate::kept::{Ports, local};
 use crate::layout::make_folder;
@@ -38,6 +39,8 @@ pub(crate) struct System {
     pub(crate) nodes: Vec<Detour>,
     /// Under the folder of each data node, where there are any.
     pub(crate) disks: Vec<SmallDisk>,
+    /// Those of data nodes and functions, where they are to be stepped.
+    pub(crate) clocks: Option<Clocks>,
     /// Folder of data and logs.
     pub(crate) data: PathBuf,
 }
@@ -55,6 +58,8 @@ impl System {
         make_folder(data)?;
         let disks = folders.iter().filter(|_| faults.contains(&Fault::FullDisk));
         let disks = disks.map(|folder| SmallDisk::mount(folder)).collect::<Result<Vec<_>>>()?;
+        let clocks = faults.contains(&Fault::StepClock).then(|| Clocks::start(data.join("clocks")));
+        let clocks = clocks.transpose()?;
         let ports = Ports::keep(data)?;
         let ledger = LedgerRelay::start(&format!("http://{}", local(ports.dynamodb))).await?;
         let (mut nodes, mut nodes_reached_at) = (Vec::new(), Ipv4Addr::LOCALHOST);
@@ -67,11 +72,12 @@ impl System {
         let options = StackOptions {
             settings: ledger.settings().to_vec(),
             nodes_reached_at,
+            clocks: clocks.clone(),
             ..StackOptions::all_in(data.to_owned())
         };
         let stack = tokio::task::spawn_blocking(|| Stack::start(options, Box::new(|_| {}))).await??;
         let redis = Client::new(stack.running()?.connection(OPERATOR)?)?;
-        let system = Self { stack, redis, ledger, nodes, disks, data: data.to_owned() };
+        let system = Self { stack, redis, ledger, nodes, disks, clocks, data: data.to_owned() };
         system.become_whole().await?;
         Ok(system)
     }

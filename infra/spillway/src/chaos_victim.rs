@@ -12,6 +12,7 @@ use sentinel::Deadline;
 
 use crate::ask::ask_as_operator;
 use crate::chaos_system::System;
+use crate::clocks::OF_FUNCTIONS;
 use crate::detour::Way;
 use crate::ledger_relay::LedgerFault;
 use crate::process::signal;
@@ -19,6 +20,9 @@ use crate::running::{OPERATOR, Part, Running};
 
 /// For whatever a fault has to ask.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Less than `CLOCK_SKEW_MS`, which is 500 unless something else is said.
+const STEP_MS: std::ops::Range<i32> = 200..400;
 
 /// A system, and what runs in it now.
 pub(crate) struct Victim<'a> {
@@ -78,6 +82,19 @@ impl<'a> Victim<'a> {
         tokio::time::sleep(Duration::from_millis(random.random_range(3_000..6_000))).await;
         detour.set(Way::Open);
         Ok(())
+    }
+
+    /// Has the master's clock be off for a while, and the functions' clock in the midst of it.
+    pub(crate) async fn step_clocks(&self, random: &mut Xoshiro256PlusPlus) -> Result<()> {
+        let clocks = self.system.clocks.as_ref().context("the clocks of this system cannot be stepped")?;
+        let master = self.master().await?.name;
+        for clock in [master.as_str(), OF_FUNCTIONS] {
+            let step_ms = random.random_range(STEP_MS);
+            clocks.step(clock, if random.random() { step_ms } else { -step_ms })?;
+            tokio::time::sleep(Duration::from_millis(random.random_range(2_000..3_000))).await;
+        }
+        clocks.step(&master, 0)?;
+        clocks.step(OF_FUNCTIONS, 0)
     }
 
     /// Has so many of a hundred requests to the ledger fail like this for a while.

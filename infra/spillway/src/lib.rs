@@ -15,6 +15,7 @@ mod chaos_fault;
 mod chaos_print;
 mod chaos_system;
 mod chaos_victim;
+mod clocks;
 mod cluster;
 mod cluster_print;
 mod crowd;

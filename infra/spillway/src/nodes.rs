@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::clocks::Clocks;
 use crate::kept::{Ports, Secrets, local};
 use crate::layout::{checkout, write_private};
 use crate::process::{Program, WhenOrphaned};
@@ -19,6 +20,7 @@ pub(crate) struct Nodes {
     ports: Ports,
     secrets: PathBuf,
     reached_at: IpAddr,
+    clocks: Option<Clocks>,
     notify_url: Option<String>,
 }
 
@@ -48,6 +50,7 @@ impl Nodes {
             ports: ports.clone(),
             secrets: path,
             reached_at: options.nodes_reached_at.into(),
+            clocks: options.clocks.clone(),
             notify_url: options.notify_url.clone(),
         })
     }
@@ -57,7 +60,11 @@ impl Nodes {
         let sentinels = self.ports.sentinels.map(|port| local(port).to_string()).join(",");
         let own = [("SPILLWAY_SENTINELS", sentinels)];
         let reached_at = SocketAddr::from((self.reached_at, self.ports.redis[index]));
-        self.server("node", format!("redis-{}", index + 1), reached_at, own)
+        let name = format!("redis-{}", index + 1);
+        let clock = self.clocks.iter().flat_map(|clocks| clocks.environment(&name));
+        let mut program = self.server("node", name.clone(), reached_at, own);
+        program.environment.extend(clock);
+        program
     }
 
     /// A sentinel.

@@ -31,6 +31,11 @@ const NEEDED_BY_TESTS: &[Needed] = &[
     Needed { program: "systemd-analyze", version_argument: "--version", apt: "systemd", brew: "" },
 ];
 
+/// What steps clocks: a command that nobody calls, and with it the library.
+#[cfg(target_os = "linux")]
+const CLOCKS: Needed =
+    Needed { program: "faketime", version_argument: "--version", apt: "faketime", brew: "libfaketime" };
+
 /// Python's environments, which Debian keeps in a package of their own: without it pip is missing in them.
 const PYTHON: Needed = Needed {
     program: "python3",
@@ -77,6 +82,18 @@ pub(crate) fn ensure_for_tests() -> Result<()> {
 /// The same for programs that come as packages of Python.
 pub(crate) fn ensure_python() -> Result<()> {
     ensure_each(&[PYTHON])
+}
+
+/// The same for what steps clocks.
+#[cfg(target_os = "linux")]
+pub(crate) fn ensure_clocks() -> Result<()> {
+    ensure_each(&[CLOCKS])
+}
+
+/// Elsewhere clocks are read in other ways than the library knows.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn ensure_clocks() -> Result<()> {
+    bail!("clocks can be stepped on Linux only")
 }
 
 /// Where the browser is in which the tests open the page.

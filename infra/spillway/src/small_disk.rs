@@ -25,7 +25,11 @@ impl SmallDisk {
         make_folder(folder)?;
         let mounted = run(Command::new("mount").args(["-t", "tmpfs", "-o", SIZE, "spillway"]).arg(folder))?;
         let told = String::from_utf8_lossy(&mounted.stderr);
-        ensure!(mounted.status.success(), "no small disk can be mounted here: {}", told.trim());
+        ensure!(
+            mounted.status.success(),
+            "no small disk can be mounted, which root may do on Linux: {}",
+            told.trim()
+        );
         Ok(Self { folder: folder.to_owned() })
     }
 

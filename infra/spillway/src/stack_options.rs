@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
+use crate::clocks::Clocks;
 use crate::parts::Parts;
 
 /// Where what the stack says goes, line by line.
@@ -25,6 +26,8 @@ pub struct StackOptions {
     /// Where everybody reaches the data nodes. They listen on 127.0.0.1, each at the same port; what stands elsewhere has
     /// to lead there.
     pub nodes_reached_at: Ipv4Addr,
+    /// Which clocks data nodes and functions go by; the right one where there are none.
+    pub clocks: Option<Clocks>,
     /// Address that the sentinels post their warnings to; it may be a secret.
     pub notify_url: Option<String>,
 }
@@ -40,6 +43,7 @@ impl StackOptions {
             is_tls: false,
             settings: Vec::new(),
             nodes_reached_at: Ipv4Addr::LOCALHOST,
+            clocks: None,
             notify_url: None,
         }
     }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 
 use crate::ask::{Pace, has_met_all, is_ready, let_go_of_lineage, replicas, serves, set_pace};
+use crate::clocks::{Clocks, OF_FUNCTIONS};
 use crate::emulator::Emulator;
 use crate::functions::{self, environment_file, function};
 use crate::gateway::{Door, authority, gateway};
@@ -77,6 +78,7 @@ pub(crate) struct Supervisor {
     port: u16,
     is_tls: bool,
     settings: Vec<(String, String)>,
+    clocks: Option<Clocks>,
     children: Vec<Child>,
     emulator: Emulator,
     running: Arc<Mutex<Running>>,
@@ -98,6 +100,7 @@ impl Supervisor {
         let mut supervisor = Self {
             emulator: Emulator::start(&data, local(ports.dynamodb))?,
             settings: options.settings.clone(),
+            clocks: options.clocks.clone(),
             data,
             ports,
             nodes,
@@ -187,7 +190,11 @@ impl Supervisor {
             Kind::Redis(index) => Ok(self.nodes.redis(index)),
             Kind::Function(name) => {
                 let port = self.ports.functions.get(name).context("a function has no port")?;
-                function(&self.noted()?, name, &functions::Door::Http(local(*port)), &self.settings)
+                let door = functions::Door::Http(local(*port));
+                let mut program = function(&self.noted()?, name, &door, &self.settings)?;
+                let clock = self.clocks.iter().flat_map(|clocks| clocks.environment(OF_FUNCTIONS));
+                program.environment.extend(clock);
+                Ok(program)
             }
             Kind::Gateway => {
                 let address = local(self.port);
