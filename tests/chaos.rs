@@ -10,16 +10,15 @@ use crate::system::empty_folder;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crowd_buys_while_things_go_wrong_and_every_promise_is_kept() {
-    let plan = ChaosPlan {
-        faults: vec![Fault::KillMaster, Fault::IsolateMaster, Fault::CutLedger, Fault::Forget],
-        length: Duration::ZERO,
-        rate: 60.0,
-        seconds: 8,
-        seed: 7,
-    };
+    let mut faults = vec![Fault::KillMaster, Fault::CutLedger, Fault::Forget];
+    // Elsewhere there is one loopback address only.
+    if cfg!(target_os = "linux") {
+        faults.push(Fault::IsolateMaster);
+    }
+    let plan = ChaosPlan { faults: faults.clone(), length: Duration::ZERO, rate: 60.0, seconds: 8, seed: 7 };
     let told = Cell::new(0);
     let rounds = plan.run(&empty_folder("chaos"), |_| told.set(told.get() + 1)).await.unwrap();
-    assert_eq!((rounds.len(), told.get()), (4, 4));
+    assert_eq!((rounds.len(), told.get()), (faults.len(), faults.len()));
     for round in &rounds {
         assert_eq!(round.broken_promises, [""; 0], "{:?}", round.fault);
         assert!(round.orders > 50, "{round:?}");

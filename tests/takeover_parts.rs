@@ -106,7 +106,6 @@ impl Alone {
         self.stock.rebuild(&self.id, &part, soon()).await.unwrap()
     }
 
-    /// `available/held/sold/quarantined`.
     /// The processes of all data nodes but the master.
     pub(crate) async fn replicas(&self) -> Vec<u32> {
         command(&self.redis, "PING", &[]).await;
@@ -115,6 +114,7 @@ impl Alone {
         nodes.filter(|part| part.address != master).map(|part| part.pid).collect()
     }
 
+    /// `available/held/sold/quarantined`.
     pub(crate) async fn figures(&self) -> String {
         let view = self.stock.view(&self.id, soon()).await.unwrap().unwrap();
         assert!(view.is_conserved(), "{view:?}");
