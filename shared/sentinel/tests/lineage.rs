@@ -88,8 +88,18 @@ async fn a_script_is_told_the_history_that_it_is_sent_to_and_the_one_before() {
     let after =
         eventually("the next master", async || told().await.filter(|told| told[1] != before[1])).await;
     assert_eq!(after[2], before[1], "it continues the one before");
+    let master = cluster.master().await.unwrap();
+    let reads = async || {
+        let stats = cluster.field(Member::Node(master), "commandstats", "cmdstat_info").await.unwrap();
+        stats.split([',', '=']).nth(1).and_then(|calls| calls.parse::<u64>().ok()).unwrap_or(0)
+    };
+    // Each look is one itself.
+    let before = reads().await;
+    told().await.unwrap();
+    assert_eq!(reads().await - before, 1, "it is known");
     client.doubt_lineage();
     assert_eq!(told().await.unwrap(), after, "what is read again is the same");
+    assert_eq!(reads().await - before, 3, "it is read again");
 }
 
 /// Case 22.
