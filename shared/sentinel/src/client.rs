@@ -233,12 +233,9 @@ impl Client {
             return verdict;
         }
         let began = Instant::now();
-        // Kept connections are asked too little.
+        let found = reconnect.search.find_master_anew(&self.0.config, deadline).await;
         reconnect.search.rest();
-        let found = reconnect.search.find_master(&self.0.config, deadline).await;
-        reconnect.search.rest();
-        let named = found.as_ref().ok().and_then(|found| found.first());
-        let verdict = named.is_some_and(|found| found.is_being_replaced || !session.is_of(found));
+        let verdict = named(&found).is_some_and(|found| found.is_being_replaced || !session.is_of(found));
         reconnect.verified = Some((began, verdict));
         verdict
     }
@@ -333,12 +330,9 @@ impl Client {
         deadline: Deadline,
     ) -> Result<Arc<Session>, Refusal> {
         let found = reconnect.search.find_master(&self.0.config, deadline).await;
-        let named = found.as_ref().ok().and_then(|found| found.first());
-        if let Some(found) = named.filter(|found| found.is_being_replaced) {
-            return Err(being_replaced(found).into());
-        }
+        refuse_one_being_replaced(&found)?;
         if let Some(session) = self.present() {
-            let is_replaced = named.is_some_and(|found| !session.is_of(found));
+            let is_replaced = named(&found).is_some_and(|found| !session.is_of(found));
             if !is_replaced && session.probe(deadline.sooner(self.0.config.timings.probe)).await {
                 session.confirm();
                 return Ok(session);
@@ -352,12 +346,7 @@ impl Client {
         self.leave(reconnect);
         let session = Arc::new(self.open(reconnect, found?, generation, deadline).await?);
         if reconnect.search.is_brief {
-            reconnect.search.rest();
-            let found = reconnect.search.find_master(&self.0.config, deadline).await;
-            let named = found.as_ref().ok().and_then(|found| found.first());
-            if let Some(found) = named.filter(|found| found.is_being_replaced) {
-                return Err(being_replaced(found).into());
-            }
+            refuse_one_being_replaced(&reconnect.search.find_master_anew(&self.0.config, deadline).await)?;
         }
         *self.0.session.write().unwrap_or_else(PoisonError::into_inner) = Some(session.clone());
         Ok(session)
@@ -445,6 +434,14 @@ impl Client {
     }
 }
 
-fn being_replaced(found: &Found) -> Error {
-    Error::Unavailable(format!("the sentinels are replacing {}", found.named))
+/// The master that the sentinels name, if they do.
+fn named(found: &Result<Vec<Found>, Error>) -> Option<&Found> {
+    found.as_ref().ok()?.first()
+}
+
+fn refuse_one_being_replaced(found: &Result<Vec<Found>, Error>) -> Result<(), Error> {
+    match named(found).filter(|found| found.is_being_replaced) {
+        Some(found) => Err(Error::Unavailable(format!("the sentinels are replacing {}", found.named))),
+        None => Ok(()),
+    }
 }

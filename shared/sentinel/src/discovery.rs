@@ -102,6 +102,16 @@ impl Search {
         if found.is_empty() { Err(Error::Config(gap.unwrap_or_default())) } else { Ok(found) }
     }
 
+    /// The same, where each sentinel is asked the whole question, however short the last one was.
+    pub(crate) async fn find_master_anew(
+        &mut self,
+        config: &Config,
+        deadline: Deadline,
+    ) -> Result<Vec<Found>, Error> {
+        self.rest();
+        self.find_master(config, deadline).await
+    }
+
     /// Closes the connections to the sentinels.
     pub(crate) fn rest(&mut self) {
         self.kept.clear();
