@@ -67,6 +67,7 @@ impl Stock {
     ) -> Result<JoinAnswer, StockError> {
         let mut counted_quota = rate_limit.quota;
         let mut told_quota = None;
+        let mut has_run = false;
         loop {
             let script = self
                 .invocation(&JOIN, sale)
@@ -74,13 +75,17 @@ impl Stock {
                 .arg(shopper.kind.as_str())
                 .arg(counted_quota.to_string())
                 .arg(rate_limit.window.as_millis().to_string());
-            let (mut answer, replicas) = self.run_durably(&script, deadline).await?;
+            let (mut answer, replicas) = self
+                .run_durably(&script, deadline)
+                .await
+                .map_err(|error| if has_run { error.after_an_attempt() } else { error })?;
             let mut joined = read(sale, shopper, &answer.word, answer.now, &mut answer.fields)?;
             joined.quota = *told_quota.get_or_insert(joined.quota);
             if is_replicated(replicas) || !matches!(joined.outcome, JoinOutcome::Joined(_)) {
                 return Ok(joined);
             }
             // The place is left empty, and its turn passes: a promoted replica could give it to somebody else.
+            has_run = true;
             pause_for_replicas(replicas, deadline).await?;
             counted_quota = 0;
         }

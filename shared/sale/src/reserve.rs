@@ -128,6 +128,7 @@ impl Stock {
         let mut counted_quota = request.rate_limit.quota;
         let mut told_quota = None;
         let mut made = None;
+        let mut has_run = false;
         loop {
             let mut script = self
                 .invocation(&RESERVE, &request.sale)
@@ -145,7 +146,7 @@ impl Stock {
             let (mut answer, replicas) = self
                 .run_durably(&script, deadline)
                 .await
-                .map_err(|error| if made.is_some() { error.after_an_attempt() } else { error })?;
+                .map_err(|error| if has_run { error.after_an_attempt() } else { error })?;
             let quota = Quota::read(&mut answer.fields)?;
             let quota = *told_quota.get_or_insert(quota);
             let outcome = match answer.word.as_str() {
@@ -169,6 +170,7 @@ impl Stock {
             if let ReserveOutcome::Held(held) = reserved.outcome {
                 made = Some(held);
             }
+            has_run = true;
             pause_for_replicas(replicas, deadline).await?;
             // The shopper asked once: an attempt of ours does not count against them.
             counted_quota = 0;

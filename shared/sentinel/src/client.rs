@@ -40,7 +40,8 @@ struct Inner {
     /// Attempts to connect, so that callers who waited for one do not each make their own.
     attempts: AtomicU64,
     in_flight: Semaphore,
-    /// Doubts in a row about masters that did not have the replicas that a call asked for.
+    /// Doubts in a row about a master that did not have the replicas that a call asked for, or that was not heard of for
+    /// so long that it may have been replaced.
     doubts: AtomicU32,
     past: Past,
 }
@@ -281,6 +282,9 @@ impl Client {
     pub(crate) async fn session(&self, deadline: Deadline) -> Result<Arc<Session>, Error> {
         let timings = &self.0.config.timings;
         if let Some(session) = self.present() {
+            if session.has_idled(timings.doubtful_pause()) {
+                self.0.doubts.fetch_max(1, Ordering::Relaxed);
+            }
             if session.has_idled(timings.idle_before_probe) {
                 session.doubt_history();
                 session.probe(deadline.sooner(timings.probe)).await;
@@ -398,6 +402,10 @@ impl Client {
         self.0.past.note(session.continuity);
         let (master, generation, lineage) = (&session.master, session.generation, session.lineage());
         let lineage = lineage.as_str();
+        if matches!(session.continuity, Continuity::Broken | Continuity::Continued { .. }) {
+            // They were about another master.
+            self.0.doubts.store(0, Ordering::Relaxed);
+        }
         match session.continuity {
             Continuity::Broken => {
                 tracing::error!(%master, generation, lineage, "connected to another history");

@@ -41,7 +41,8 @@ pub struct Timings {
     pub reconnect_spread: Duration,
     /// Between two looks at which sentinels there are. Default 60 s.
     pub sentinel_refresh: Duration,
-    /// `down-after-milliseconds` of the sentinels. Default 1.5 s.
+    /// `down-after-milliseconds` of the sentinels. Default 1.5 s. After a pause of this less two `response`s a client
+    /// cannot know whether they took the master for down, and asks them once when a replica has acknowledged.
     pub down_after: Duration,
     /// How long the kernel keeps unacknowledged data before it gives a connection up. Default 2 s.
     pub tcp_user_timeout: Duration,
@@ -75,6 +76,12 @@ impl Default for Timings {
 const LONGEST: Duration = Duration::from_mins(1);
 
 impl Timings {
+    /// The pause between two answers from which on the sentinels may have taken the master for down meanwhile: the
+    /// first one may have been under way for as long as an answer may take, and so may the next.
+    pub(crate) fn doubtful_pause(&self) -> Duration {
+        self.down_after.saturating_sub(self.response * 2)
+    }
+
     /// What cannot work, by name.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let waits = [

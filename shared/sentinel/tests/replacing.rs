@@ -76,3 +76,17 @@ async fn the_first_acknowledgement_after_a_doubt_is_believed_only_if_no_replica_
     assert_eq!(one(&client, durable(5_000)).await.unwrap().replicas, 1);
     assert_eq!(client.status().generation, 1, "on the same connection");
 }
+
+#[tokio::test]
+async fn after_a_pause_in_which_the_master_may_have_been_away_an_acknowledgement_is_believed_only_if_it_is_not_replaced()
+ {
+    let (client, _master, leader, _others) = client_of(|_| 1).await;
+    let leader = leader.get().unwrap();
+    assert_eq!(one(&client, durable(2_000)).await.unwrap().replicas, 1);
+    leader.learn(|knowledge| knowledge.replaces = knowledge.master.clone());
+    tokio::time::sleep(ms(1_100)).await;
+    assert_eq!(one(&client, durable(2_000)).await.unwrap().replicas, 0);
+    leader.learn(|knowledge| knowledge.replaces = None);
+    assert_eq!(one(&client, durable(5_000)).await.unwrap().replicas, 1);
+    assert_eq!(client.status().generation, 1, "on the same connection");
+}
