@@ -1,6 +1,6 @@
 //! The client: finds the master, sends, and decides what may be sent again.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use crate::call::{Call, Durability, Idempotency, Reply};
 use crate::classify::{Failure, Remedy, ambiguous, classify};
 use crate::config::Config;
 use crate::discovery::{Found, Search};
+use crate::doubt::{Doubts, named, refuse_one_being_replaced};
 use crate::endpoint::Endpoint;
 use crate::error::ConfigError;
 use crate::group::Acknowledgement;
@@ -26,9 +27,6 @@ use crate::{Deadline, Error, Value};
 /// comes well within the response timeout, even where each waits for a replica in turn.
 const IN_FLIGHT_MAX: usize = 128;
 
-/// A connection that was confirmed so shortly ago is not doubted again. Twice as long for each doubt in a row.
-const DOUBT_PAUSE: Duration = Duration::from_millis(200);
-
 /// A connection to the master behind the sentinels. Cheap to clone; clones share it.
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
@@ -40,9 +38,7 @@ struct Inner {
     /// Attempts to connect, so that callers who waited for one do not each make their own.
     attempts: AtomicU64,
     in_flight: Semaphore,
-    /// Doubts in a row about a master that did not have the replicas that a call asked for, or that was not heard of for
-    /// so long that it may have been replaced.
-    doubts: AtomicU32,
+    doubts: Doubts,
     past: Past,
 }
 
@@ -75,7 +71,7 @@ impl Client {
             reconnect: Mutex::default(),
             attempts: AtomicU64::new(0),
             in_flight: Semaphore::new(IN_FLIGHT_MAX),
-            doubts: AtomicU32::new(0),
+            doubts: Doubts::default(),
             past: Past::default(),
         })))
     }
@@ -182,6 +178,7 @@ impl Client {
     }
 
     async fn attempt(&self, request: &Request<'_>, call: &Call) -> Result<Reply, Failure> {
+        let timings = &self.0.config.timings;
         let session =
             self.session(call.deadline).await.map_err(|error| Failure { error, remedy: Remedy::Connect })?;
         let history = match request {
@@ -206,17 +203,17 @@ impl Client {
             // history with the next replica.
             Err(failure) if failure.remedy == Remedy::Wait => {
                 session.doubt_history();
-                self.doubt(&session);
+                self.0.doubts.add(&session, timings);
             }
             // The sentinels may take such a master for down.
-            Err(Failure { error: Error::Rejected { .. }, .. }) => self.doubt(&session),
-            Ok(reply) if reply.replicas < call.durability.replicas() => self.doubt(&session),
-            Ok(_) if call.durability != Durability::Master && self.0.doubts.load(Ordering::Relaxed) > 0 => {
+            Err(Failure { error: Error::Rejected { .. }, .. }) => self.0.doubts.add(&session, timings),
+            Ok(reply) if reply.replicas < call.durability.replicas() => self.0.doubts.add(&session, timings),
+            Ok(_) if call.durability != Durability::Master && self.0.doubts.are_any() => {
                 if self.is_being_replaced(&session, call.deadline).await {
                     session.doubt();
                     return sent.map(|reply| Reply { replicas: 0, ..reply });
                 }
-                self.0.doubts.store(0, Ordering::Relaxed);
+                self.0.doubts.end();
             }
             _ => {}
         }
@@ -282,9 +279,7 @@ impl Client {
     pub(crate) async fn session(&self, deadline: Deadline) -> Result<Arc<Session>, Error> {
         let timings = &self.0.config.timings;
         if let Some(session) = self.present() {
-            if session.has_idled(timings.doubtful_pause()) {
-                self.0.doubts.fetch_max(1, Ordering::Relaxed);
-            }
+            self.0.doubts.note_pause(&session, timings);
             if session.has_idled(timings.idle_before_probe) {
                 session.doubt_history();
                 session.probe(deadline.sooner(timings.probe)).await;
@@ -388,15 +383,6 @@ impl Client {
         Err(refusal)
     }
 
-    /// Has the sentinels asked again before the next call, less and less often while that does not help.
-    fn doubt(&self, session: &Session) {
-        let doubled = DOUBT_PAUSE.saturating_mul(1 << self.0.doubts.load(Ordering::Relaxed).min(8));
-        if session.is_unconfirmed_for(doubled.min(self.0.config.timings.crowd_backoff_max)) {
-            session.doubt();
-            self.0.doubts.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
     /// Notes and tells how a new connection's history continues the one before.
     fn welcome(&self, session: Session) -> Session {
         self.0.past.note(session.continuity);
@@ -404,7 +390,7 @@ impl Client {
         let lineage = lineage.as_str();
         if matches!(session.continuity, Continuity::Broken | Continuity::Continued { .. }) {
             // They were about another master.
-            self.0.doubts.store(0, Ordering::Relaxed);
+            self.0.doubts.end();
         }
         match session.continuity {
             Continuity::Broken => {
@@ -439,17 +425,5 @@ impl Client {
         let timings = &self.0.config.timings;
         let longest = if remedy == Remedy::Wait { timings.backoff_min * 2 } else { timings.backoff_max };
         between(timings.backoff_min, longest)
-    }
-}
-
-/// The master that the sentinels name, if they do.
-fn named(found: &Result<Vec<Found>, Error>) -> Option<&Found> {
-    found.as_ref().ok()?.first()
-}
-
-fn refuse_one_being_replaced(found: &Result<Vec<Found>, Error>) -> Result<(), Error> {
-    match named(found).filter(|found| found.is_being_replaced) {
-        Some(found) => Err(Error::Unavailable(format!("the sentinels are replacing {}", found.named))),
-        None => Ok(()),
     }
 }

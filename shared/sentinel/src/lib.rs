@@ -54,6 +54,7 @@ mod client;
 mod config;
 mod deadline;
 mod discovery;
+mod doubt;
 mod endpoint;
 mod error;
 mod events;
