@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use ledger::{Ledger, PurchaseError, SaleRecord};
 use sale::{Causes, Deadline, Due, Lineage, Load, SaleId, Stock};
@@ -11,9 +12,13 @@ use sale::{Causes, Deadline, Due, Lineage, Load, SaleId, Stock};
 /// One step ends by then; the next goes on where it stopped.
 const STEP_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Reservations settled per sale and step, and holds freed per SKU and script: short enough that no
-/// script keeps the master busy.
-const SETTLED_MAX: u32 = 100;
+/// Reservations asked for at once, how many of them are settled at the same time, and how often in a step: after an outage
+/// of the ledger at the peak there are thousands.
+const SETTLED_PER_PAGE: u32 = 100;
+const SETTLED_AT_ONCE: usize = 8;
+const PAGES_MAX: u32 = 20;
+
+/// Holds freed per SKU and script: short enough that no script keeps the master busy.
 const FREED_PER_SCRIPT: u32 = 200;
 const SCRIPTS_MAX: u32 = 50;
 
@@ -142,15 +147,27 @@ impl Sweep {
 
     /// Asks the ledger about confirms and cancels that can no longer be under way; how many there were.
     async fn settle_due(&self, sale: &SaleId, deadline: Deadline) -> Result<usize, PurchaseError> {
-        let due = self.stock.due(sale, SETTLED_MAX, deadline).await?;
-        for Due { id, may_abandon } in &due {
-            if *may_abandon {
-                self.ledger.settle_in_stock(&self.stock, sale, id, deadline).await?;
-            } else {
-                self.ledger.finish_in_stock(&self.stock, sale, id, deadline).await?;
+        let mut settled = 0;
+        for _ in 0..PAGES_MAX {
+            let due = self.stock.due(sale, SETTLED_PER_PAGE, deadline).await?;
+            let is_last = due.len() < SETTLED_PER_PAGE as usize;
+            settled += due.len();
+            let settling = due.into_iter().map(|due| self.settle(sale, due, deadline));
+            stream::iter(settling).buffer_unordered(SETTLED_AT_ONCE).try_collect::<()>().await?;
+            if is_last {
+                break;
             }
         }
-        Ok(due.len())
+        Ok(settled)
+    }
+
+    async fn settle(&self, sale: &SaleId, due: Due, deadline: Deadline) -> Result<(), PurchaseError> {
+        if due.may_abandon {
+            self.ledger.settle_in_stock(&self.stock, sale, &due.id, deadline).await?;
+        } else {
+            self.ledger.finish_in_stock(&self.stock, sale, &due.id, deadline).await?;
+        }
+        Ok(())
     }
 
     /// Moves the waiting room on, at a pace that Redis and the ledger keep up with, and keeps its record.

@@ -53,7 +53,7 @@ impl Ledger {
             }
             let items = self.cancel_items(&order, cancelled_at).map_err(broken)?;
             let write = self.client(deadline).await?.transact_write_items().set_transact_items(Some(items));
-            match Self::within(deadline, write.send()).await? {
+            match self.within(deadline, write.send()).await? {
                 Ok(_) => {
                     order.state = OrderState::Cancelled;
                     order.cancelled_at = Some(whole_ms(cancelled_at));

@@ -16,7 +16,7 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, ProvideCre
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_types::service_config::ServiceConfigKey;
 use sale::{Deadline, Next};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::item::Malformed;
 use crate::transport::{Transport, http_client_of_sdk};
@@ -24,10 +24,18 @@ use crate::transport::{Transport, http_client_of_sdk};
 pub(crate) const TIMEOUT_CONNECT: Duration = Duration::from_secs(1);
 const TIMEOUT_ATTEMPT: Duration = Duration::from_millis(2_500);
 
+/// Calls under way of one process; others wait for their turn. A service that has fallen behind would otherwise be given
+/// ever more work that nobody waits for any more, and would not catch up.
+const IN_FLIGHT_MAX: usize = 64;
+
+/// With less time than this a call does not begin after a wait: its answer would come too late.
+const CALL_TIME_MIN: Duration = Duration::from_millis(750);
+
 /// The table. Cheap to clone.
 #[derive(Clone)]
 pub struct Ledger {
     service: Arc<OnceCell<Service>>,
+    in_flight: Arc<Semaphore>,
     pub(crate) table: String,
 }
 
@@ -120,7 +128,11 @@ impl Ledger {
         tokio::spawn(async move {
             made.get_or_init(Service::of_environment).await;
         });
-        Self { service, table: "spillway".to_owned() }
+        Self::of(service)
+    }
+
+    fn of(service: Arc<OnceCell<Service>>) -> Self {
+        Self { service, in_flight: Arc::new(Semaphore::new(IN_FLIGHT_MAX)), table: "spillway".to_owned() }
     }
 
     /// A handle on the table `spillway` of an emulator, which takes any credentials.
@@ -135,13 +147,13 @@ impl Ledger {
             .credentials_provider(Credentials::new("local", "local", None, None, "emulator"))
             .build();
         let service = Service { client: Client::from_conf(config), secured: None };
-        Self { service: Arc::new(OnceCell::new_with(Some(service))), table: "spillway".to_owned() }
+        Self::of(Arc::new(OnceCell::new_with(Some(service))))
     }
 
     /// The same connection, with the table of this name.
     #[must_use]
     pub fn with_table(&self, table: String) -> Self {
-        Self { service: self.service.clone(), table }
+        Self { table, ..self.clone() }
     }
 
     /// Has what TLS trusts read, where no call has needed it yet, beside what the caller goes on with.
@@ -164,11 +176,20 @@ impl Ledger {
         })
     }
 
-    /// Awaits a call to the service, but not beyond the deadline.
+    /// Awaits a call to the service when its turn has come, but not beyond the deadline.
     pub(crate) async fn within<T, E>(
+        &self,
         deadline: Deadline,
         call: impl Future<Output = Result<T, SdkError<E>>>,
     ) -> Result<Result<T, SdkError<E>>, LedgerError> {
+        let patience = deadline.remaining().saturating_sub(CALL_TIME_MIN);
+        let turn = tokio::time::timeout(patience, self.in_flight.acquire()).await;
+        let Ok(Ok(_turn)) = turn else {
+            return Err(LedgerError::Refused {
+                code: "TooManyCalls".to_owned(),
+                cause: "its turn did not come in time".into(),
+            });
+        };
         tokio::time::timeout(deadline.remaining(), call).await.map_err(|_| LedgerError::OutcomeUnknown(None))
     }
 }
@@ -212,7 +233,10 @@ fn timeouts() -> TimeoutConfig {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use aws_types::service_config::LoadServiceConfig;
 
     use super::*;
@@ -224,6 +248,24 @@ mod tests {
         fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
             (key.service_id() == "DynamoDB").then(|| self.0.to_owned())
         }
+    }
+
+    #[tokio::test]
+    async fn a_call_whose_turn_does_not_come_in_time_is_not_made() {
+        let ledger = Ledger::of_emulator("http://127.0.0.1:1");
+        let others = ledger.in_flight.acquire_many(IN_FLIGHT_MAX.try_into().unwrap()).await.unwrap();
+        let is_made = AtomicBool::new(false);
+        let call = async || {
+            is_made.store(true, Ordering::Relaxed);
+            Ok::<_, SdkError<std::fmt::Error>>(())
+        };
+        let soon = || Deadline::after(CALL_TIME_MIN + Duration::from_millis(20));
+        let refused = ledger.within(soon(), call()).await;
+        assert!(matches!(&refused, Err(error) if error.next() == Next::NotDone), "{refused:?}");
+        assert!(!is_made.load(Ordering::Relaxed));
+        drop(others);
+        let late = Deadline::after(CALL_TIME_MIN / 2);
+        assert!(ledger.within(late, call()).await.is_ok(), "without others there is nothing to wait for");
     }
 
     #[test]

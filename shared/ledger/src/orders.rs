@@ -100,7 +100,7 @@ impl Ledger {
                 .expression_attribute_values(":list", text(order_list(sale, cursor.shard)))
                 .limit(left)
                 .set_exclusive_start_key(cursor.start_key(sale));
-            let page = Self::within(deadline, query.send()).await??;
+            let page = self.within(deadline, query.send()).await??;
             for item in page.items.unwrap_or_default() {
                 orders.extend(Order::read(&item)?);
             }

@@ -29,7 +29,7 @@ impl Ledger {
             .item(RECORD, AttributeValue::B(Blob::new(record.bytes.clone())))
             .condition_expression("attribute_not_exists(pk) OR epoch <= :epoch")
             .expression_attribute_values(":epoch", number(record.epoch));
-        match Self::within(deadline, put.send()).await? {
+        match self.within(deadline, put.send()).await? {
             Ok(_) => Ok(()),
             Err(error)
                 if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>

@@ -47,7 +47,7 @@ impl Ledger {
         loop {
             let items = self.order_items(&order, reservation.limit_per_shopper).map_err(broken)?;
             let write = self.client(deadline).await?.transact_write_items().set_transact_items(Some(items));
-            let refused = match Self::within(deadline, write.send()).await? {
+            let refused = match self.within(deadline, write.send()).await? {
                 Ok(_) => return Ok(RecordOutcome::Recorded(order)),
                 Err(error) => failed_conditions(error)?,
             };

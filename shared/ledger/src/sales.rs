@@ -47,7 +47,7 @@ impl Ledger {
                 .key_condition_expression(format!("{LISTING_KEY} = :sales"))
                 .expression_attribute_values(":sales", text(LIST_OF_SALES))
                 .set_exclusive_start_key(from);
-            let page = Self::within(deadline, query.send()).await??;
+            let page = self.within(deadline, query.send()).await??;
             for item in page.items.unwrap_or_default() {
                 records.push(SaleRecord::read(&item)?);
             }
@@ -77,7 +77,7 @@ impl Ledger {
     ) -> Result<StoreOutcome, LedgerError> {
         let put = self.put_sale(record)?;
         let write = self.client(deadline).await?.transact_write_items().transact_items(put);
-        match Self::within(deadline, write.send()).await? {
+        match self.within(deadline, write.send()).await? {
             Ok(_) => Ok(StoreOutcome::Stored),
             Err(error) => {
                 crate::record::failed_conditions(error)?;

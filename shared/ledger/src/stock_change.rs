@@ -166,7 +166,7 @@ impl Ledger {
             let items =
                 [self.put_if_absent(change.to_item()).map_err(broken)?, self.put_sale(&record)?].to_vec();
             let write = self.client(deadline).await?.transact_write_items().set_transact_items(Some(items));
-            match Self::within(deadline, write.send()).await? {
+            match self.within(deadline, write.send()).await? {
                 Ok(_) => return Ok(ChangeRecordOutcome::Recorded),
                 Err(error) => failed_conditions(error)?,
             };

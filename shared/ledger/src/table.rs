@@ -66,7 +66,7 @@ impl Ledger {
             ]))
             .key_schema(key(KEY, KeyType::Hash)?)
             .global_secondary_indexes(listing()?);
-        match Self::within(deadline, create.send()).await? {
+        match self.within(deadline, create.send()).await? {
             Ok(_) => {}
             Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_in_use_exception()) => {}
             Err(error) => return Err(error.into()),
@@ -77,7 +77,7 @@ impl Ledger {
     async fn wait_until_active(&self, deadline: Deadline) -> Result<(), LedgerError> {
         loop {
             let describe = self.client(deadline).await?.describe_table().table_name(&self.table);
-            let table = Self::within(deadline, describe.send()).await??.table;
+            let table = self.within(deadline, describe.send()).await??.table;
             let status = table.and_then(|table| table.table_status);
             if status == Some(aws_sdk_dynamodb::types::TableStatus::Active) {
                 return Ok(());
@@ -98,7 +98,7 @@ impl Ledger {
             .table_name(&self.table)
             .key(KEY, text(key))
             .consistent_read(true);
-        Ok(Self::within(deadline, get.send()).await??.item)
+        Ok(self.within(deadline, get.send()).await??.item)
     }
 
     /// Writes an item, or tells that there is one of its key.
@@ -110,7 +110,7 @@ impl Ledger {
             .table_name(&self.table)
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(pk)");
-        match Self::within(deadline, put.send()).await? {
+        match self.within(deadline, put.send()).await? {
             Ok(_) => Ok(true),
             Err(error)
                 if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) =>

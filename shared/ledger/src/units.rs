@@ -48,7 +48,7 @@ impl Ledger {
         while let Some(left) = wanted.take() {
             let get = self.client(deadline).await?.batch_get_item();
             let get = get.set_request_items(Some(left.into_iter().collect()));
-            let answer = Self::within(deadline, get.send()).await??;
+            let answer = self.within(deadline, get.send()).await??;
             found.extend(answer.responses.unwrap_or_default().into_values().flatten());
             let unprocessed = answer.unprocessed_keys.unwrap_or_default();
             if !unprocessed.is_empty() {
