@@ -11,7 +11,7 @@ use crate::call::{Call, Durability, Idempotency, Reply};
 use crate::classify::{Failure, Remedy, ambiguous, classify};
 use crate::config::Config;
 use crate::discovery::{Found, Search};
-use crate::doubt::{Doubts, named, refuse_one_being_replaced};
+use crate::doubt::{Doubts, Standing, named, refuse_one_being_replaced};
 use crate::endpoint::Endpoint;
 use crate::error::ConfigError;
 use crate::group::Acknowledgement;
@@ -51,8 +51,8 @@ struct Reconnect {
     before: Option<(Endpoint, Position)>,
     /// After a failover: when this client's turn to connect has come.
     turn: Option<Instant>,
-    /// When the sentinels were last asked whether a connection's master is being replaced, and whether it was.
-    verified: Option<(Instant, bool)>,
+    /// When the sentinels were last asked how a connection's master stands, and what they said.
+    verified: Option<(Instant, Standing)>,
 }
 
 /// What is sent: a script, or a command.
@@ -209,33 +209,41 @@ impl Client {
             Err(Failure { error: Error::Rejected { .. }, .. }) => self.0.doubts.add(&session, timings),
             Ok(reply) if reply.replicas < call.durability.replicas() => self.0.doubts.add(&session, timings),
             Ok(_) if call.durability != Durability::Master && self.0.doubts.are_any() => {
-                if self.is_being_replaced(&session, call.deadline).await {
-                    session.doubt();
-                    return sent.map(|reply| Reply { replicas: 0, ..reply });
+                match self.standing(&session, call.deadline).await {
+                    Standing::Replaced => {
+                        session.doubt();
+                        return sent.map(|reply| Reply { replicas: 0, ..reply });
+                    }
+                    Standing::Precarious => {}
+                    Standing::Safe => self.0.doubts.end(),
                 }
-                self.0.doubts.end();
             }
             _ => {}
         }
         sent
     }
 
-    /// Asked after the first acknowledgement that follows a doubt. A master that the sentinels took for down may be back
+    /// Asked after an acknowledgement that follows a doubt. A master that the sentinels took for down may be back
     /// while they promote a replica; until they tell the other replica, that one acknowledges what the next master will
     /// never have. They choose by how far each replica is, so what was acknowledged before they choose is not lost.
-    async fn is_being_replaced(&self, session: &Session, deadline: Deadline) -> bool {
+    async fn standing(&self, session: &Session, deadline: Deadline) -> Standing {
         let acknowledged_at = Instant::now();
         // Whoever is connecting meanwhile has a doubt of its own.
-        let Some(mut reconnect) = deadline.bound(self.0.reconnect.lock()).await else { return true };
-        if let Some((_, verdict)) = reconnect.verified.filter(|(at, _)| *at > acknowledged_at) {
-            return verdict;
+        let Some(mut reconnect) = deadline.bound(self.0.reconnect.lock()).await else {
+            return Standing::Replaced;
+        };
+        if let Some((_, standing)) = reconnect.verified.filter(|(at, _)| *at > acknowledged_at) {
+            return standing;
         }
         let began = Instant::now();
         let found = reconnect.search.find_master_anew(&self.0.config, deadline).await;
-        reconnect.search.rest();
-        let verdict = named(&found).is_some_and(|found| found.is_being_replaced || !session.is_of(found));
-        reconnect.verified = Some((began, verdict));
-        verdict
+        let standing = Standing::of(session, &found);
+        // Else they are asked again in a moment.
+        if standing == Standing::Safe {
+            reconnect.search.rest();
+        }
+        reconnect.verified = Some((began, standing));
+        standing
     }
 
     /// The history that a call may name, read again where it may be another one by now.
@@ -334,6 +342,7 @@ impl Client {
             let is_replaced = named(&found).is_some_and(|found| !session.is_of(found));
             if !is_replaced && session.probe(deadline.sooner(self.0.config.timings.probe)).await {
                 session.confirm();
+                self.0.doubts.note();
                 return Ok(session);
             }
             // That nobody answered a caller without time is no reason to leave.
@@ -374,8 +383,9 @@ impl Client {
                 }
             }
             let position = before.map(|(_, position)| position);
+            let is_safe = found.is_safe && !reconnect.search.is_brief;
             match Session::open(config, found, generation, position, deadline).await {
-                Ok(session) => return Ok(self.welcome(session)),
+                Ok(session) => return Ok(self.welcome(session, is_safe)),
                 Err(unresolved @ Refusal::Unresolved(_)) => refusal = unresolved,
                 Err(refusal) => return Err(refusal),
             }
@@ -384,13 +394,15 @@ impl Client {
     }
 
     /// Notes and tells how a new connection's history continues the one before.
-    fn welcome(&self, session: Session) -> Session {
+    fn welcome(&self, session: Session, is_safe: bool) -> Session {
         self.0.past.note(session.continuity);
         let (master, generation, lineage) = (&session.master, session.generation, session.lineage());
         let lineage = lineage.as_str();
-        if matches!(session.continuity, Continuity::Broken | Continuity::Continued { .. }) {
+        match session.continuity {
             // They were about another master.
-            self.0.doubts.end();
+            Continuity::Broken | Continuity::Continued { .. } => self.0.doubts.end(),
+            Continuity::First if is_safe => {}
+            Continuity::First | Continuity::Same => self.0.doubts.note(),
         }
         match session.continuity {
             Continuity::Broken => {

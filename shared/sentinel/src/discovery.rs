@@ -17,7 +17,8 @@ use redis::Value;
 use crate::config::{Agreement, Config, SENTINELS_MAX};
 use crate::endpoint::Endpoint;
 use crate::sentinel_answer::{
-    Instance, Told, endpoint_of, is_failing_over, number_of, read_endpoint, read_instance, read_instances,
+    Instance, Told, endpoint_of, is_content, is_failing_over, number_of, read_endpoint, read_instance,
+    read_instances,
 };
 use crate::wire::{Wire, auth};
 use crate::{Deadline, Error};
@@ -38,6 +39,8 @@ pub(crate) struct Found {
     pub(crate) config_epoch: u64,
     /// A sentinel is making a replica the master in its place.
     pub(crate) is_being_replaced: bool,
+    /// No sentinel that answered is about to take it for down.
+    pub(crate) is_safe: bool,
 }
 
 /// The search for the master: which sentinels there are, and the connections to them.
@@ -60,16 +63,25 @@ impl Search {
         config: &Config,
         deadline: Deadline,
     ) -> Result<Vec<Found>, Error> {
+        self.search(config, false, deadline).await
+    }
+
+    async fn search(
+        &mut self,
+        config: &Config,
+        is_whole: bool,
+        deadline: Deadline,
+    ) -> Result<Vec<Found>, Error> {
         let deadline = deadline.sooner(config.timings.discovery);
         if self.kept_at.is_some_and(|at| at.elapsed() > KEPT_MAX) {
             self.rest();
         }
-        self.is_brief = !self.kept.is_empty();
+        self.is_brief = !is_whole && !self.kept.is_empty();
         let is_refresh = self.learned_at.is_none_or(|at| at.elapsed() >= config.timings.sentinel_refresh);
         let endpoints: Vec<_> = config.sentinels.iter().chain(&self.learned).cloned().collect();
         let asked = endpoints.into_iter().map(|endpoint| {
             let kept = self.kept.remove(&endpoint);
-            ask(config, endpoint, kept, is_refresh)
+            ask(config, endpoint, kept, is_whole, is_refresh)
         });
         let mut asked: FuturesUnordered<_> = asked.collect();
         let mut tally = Tally::default();
@@ -91,12 +103,13 @@ impl Search {
             self.learned = tally.learned(config);
             self.learned_at = Some(Instant::now());
         }
-        let replaced = tally.replaced();
+        let (replaced, is_safe) = (tally.replaced(), tally.told.iter().all(|(_, told)| told.is_content));
         let named = agreed.map_or_else(|| tally.without_agreement(config), |agreed| Ok(vec![agreed]))?;
         let gap = named.first().map(|(named, _)| format!("`nat_map` has no entry for {named}"));
         let mapped = named.into_iter().filter_map(|(named, config_epoch)| {
             let is_being_replaced = replaced.contains(&named);
-            Some(Found { master: config.nat_map.dialled(&named)?, named, config_epoch, is_being_replaced })
+            let master = config.nat_map.dialled(&named)?;
+            Some(Found { master, named, config_epoch, is_being_replaced, is_safe })
         });
         let found: Vec<_> = mapped.collect();
         if found.is_empty() { Err(Error::Config(gap.unwrap_or_default())) } else { Ok(found) }
@@ -108,8 +121,7 @@ impl Search {
         config: &Config,
         deadline: Deadline,
     ) -> Result<Vec<Found>, Error> {
-        self.rest();
-        self.find_master(config, deadline).await
+        self.search(config, true, deadline).await
     }
 
     /// Closes the connections to the sentinels.
@@ -237,13 +249,19 @@ async fn ask(
     config: &Config,
     endpoint: Endpoint,
     kept: Option<Kept>,
+    is_whole: bool,
     is_refresh: bool,
 ) -> (Endpoint, Result<Kept, Error>) {
     let answer = async {
         if let Some(kept) = kept {
             // A whole fleet asks in this way while a master is being replaced: one short question.
             match name_master(config, &endpoint, &kept.wire).await {
-                Ok(master) if master == kept.told.master && !is_refresh && kept.told.replaces.is_none() => {
+                Ok(master)
+                    if master == kept.told.master
+                        && !is_whole
+                        && !is_refresh
+                        && kept.told.replaces.is_none() =>
+                {
                     return Ok(kept);
                 }
                 Ok(_) => {
@@ -316,6 +334,7 @@ async fn query(
     Ok(Told {
         id: id.unwrap_or_else(|| endpoint.to_string()),
         replaces: endpoint_of(&instance).filter(|_| is_failing_over(&instance)),
+        is_content: is_content(&instance, config.timings.unanswered_ping_max()),
         config_epoch: number_of(&instance, "config-epoch"),
         electorate: usize::try_from(number_of(&instance, "num-other-sentinels"))
             .unwrap_or(0)

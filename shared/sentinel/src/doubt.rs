@@ -1,7 +1,8 @@
 //! Doubts about a master: it may have been replaced without knowing it, or be about to be.
 //!
-//! A doubted connection is held against the sentinels before the next call, and the first acknowledgement after a doubt
-//! counts only if they do not replace the master, asked after it.
+//! A doubted connection is held against the sentinels before the next call. What is acknowledged after a doubt counts only
+//! if they do not replace the master, asked after it, until none of them is about to take it for down: they ping once a
+//! second, and may begin to replace a master that has been well for so long.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -38,10 +39,37 @@ impl Doubts {
         }
     }
 
+    /// The master was verified as it is, which it may not be for long.
+    pub(crate) fn note(&self) {
+        self.0.fetch_max(1, Ordering::Relaxed);
+    }
+
     /// After a pause in which the sentinels may have taken the master for down, there is a doubt.
     pub(crate) fn note_pause(&self, session: &Session, timings: &Timings) {
         if session.has_idled(timings.doubtful_pause()) {
-            self.0.fetch_max(1, Ordering::Relaxed);
+            self.note();
+        }
+    }
+}
+
+/// What the sentinels say of a master, asked after it has acknowledged something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// They make another one the master, or have.
+    Replaced,
+    /// They do not, but one of them may begin to.
+    Precarious,
+    /// None of them is about to.
+    Safe,
+}
+
+impl Standing {
+    /// Where they cannot be asked, they replace nobody, either.
+    pub(crate) fn of(session: &Session, found: &Result<Vec<Found>, Error>) -> Self {
+        match named(found) {
+            Some(found) if found.is_being_replaced || !session.is_of(found) => Self::Replaced,
+            Some(found) if !found.is_safe => Self::Precarious,
+            _ => Self::Safe,
         }
     }
 }

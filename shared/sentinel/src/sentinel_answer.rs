@@ -1,6 +1,7 @@
 //! What one sentinel says of a master, read from its answers.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use redis::Value;
 
@@ -18,6 +19,8 @@ pub(crate) struct Told {
     pub(crate) electorate: usize,
     /// The master in whose place it is making a replica the master, also when it names that replica already.
     pub(crate) replaces: Option<Endpoint>,
+    /// It has heard of the master lately, so that it is not about to take it for down.
+    pub(crate) is_content: bool,
     /// The others, by id, where it was asked for them.
     pub(crate) others: Vec<(String, Endpoint)>,
 }
@@ -50,7 +53,19 @@ pub(crate) fn endpoint_of(instance: &Instance) -> Option<Endpoint> {
 
 /// Whether a master is being replaced: only the sentinel that leads that says so.
 pub(crate) fn is_failing_over(instance: &Instance) -> bool {
-    instance.get("flags").is_some_and(|flags| flags.split(',').any(|flag| flag == "failover_in_progress"))
+    has_flag(instance, &["failover_in_progress"])
+}
+
+/// Whether a sentinel has heard of a master lately: it is connected, does not take it for down, and no ping has gone
+/// without a good answer for longer than this.
+pub(crate) fn is_content(instance: &Instance, unanswered_max: Duration) -> bool {
+    // Of a ping that was answered, it says 0.
+    let unanswered = Duration::from_millis(number_of(instance, "last-ping-sent"));
+    unanswered <= unanswered_max && !has_flag(instance, &["s_down", "o_down", "disconnected"])
+}
+
+fn has_flag(instance: &Instance, any: &[&str]) -> bool {
+    instance.get("flags").is_some_and(|flags| flags.split(',').any(|flag| any.contains(&flag)))
 }
 
 /// A number among an instance's fields; 0 where it is missing.
@@ -100,5 +115,24 @@ mod tests {
         }
         assert!(!is_failing_over(&instance));
         assert_eq!(read_instances(Value::Int(1)), Vec::<Instance>::new());
+    }
+
+    #[test]
+    fn a_sentinel_is_content_with_a_master_whose_pings_are_answered() {
+        for (flags, unanswered_ms, expected) in [
+            ("master", "0", true),
+            ("master", "200", true),
+            ("master", "201", false),
+            ("master,s_down", "0", false),
+            ("master,disconnected", "0", false),
+        ] {
+            let instance = read_instance(texts(&["flags", flags, "last-ping-sent", unanswered_ms]));
+            let instance = instance.unwrap_or_default();
+            assert_eq!(
+                is_content(&instance, Duration::from_millis(200)),
+                expected,
+                "{flags} {unanswered_ms}"
+            );
+        }
     }
 }

@@ -7,7 +7,7 @@ use crate::Endpoint;
 use crate::testkit_fake::{Answer, FakeServer};
 
 /// What a [`FakeSentinel`] knows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Knowledge {
     /// The master it names; `None` where it knows none of that name.
     pub master: Option<Endpoint>,
@@ -15,6 +15,8 @@ pub struct Knowledge {
     pub config_epoch: u64,
     /// The master in whose place it is making a replica the master.
     pub replaces: Option<Endpoint>,
+    /// For how many ms it has waited for a good answer of the master.
+    pub unanswered_ms: u64,
     /// The sentinels it knows, without itself.
     pub others: Vec<Endpoint>,
 }
@@ -30,7 +32,7 @@ impl FakeSentinel {
     /// A sentinel that names this master under this epoch, and no other sentinel.
     pub async fn naming(master: &Endpoint, config_epoch: u64) -> io::Result<Self> {
         let (master, others) = (Some(master.clone()), Vec::new());
-        Self::start(Knowledge { master, config_epoch, replaces: None, others }).await
+        Self::start(Knowledge { master, config_epoch, others, ..Knowledge::default() }).await
     }
 
     /// A sentinel that knows this.
@@ -83,6 +85,8 @@ pub fn as_sentinel(knowledge: &Knowledge, words: &[String]) -> Answer {
                 "flags".to_owned(),
                 if knowledge.replaces.is_some() { "master,failover_in_progress" } else { "master" }
                     .to_owned(),
+                "last-ping-sent".to_owned(),
+                knowledge.unanswered_ms.to_string(),
                 "config-epoch".to_owned(),
                 knowledge.config_epoch.to_string(),
                 "num-other-sentinels".to_owned(),

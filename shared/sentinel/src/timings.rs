@@ -72,6 +72,9 @@ impl Default for Timings {
     }
 }
 
+/// Between two pings of a sentinel.
+const PING_PERIOD: Duration = Duration::from_secs(1);
+
 /// Longer than any of these can sensibly be.
 const LONGEST: Duration = Duration::from_mins(1);
 
@@ -80,6 +83,12 @@ impl Timings {
     /// first one may have been under way for as long as an answer may take, and so may the next.
     pub(crate) fn doubtful_pause(&self) -> Duration {
         self.down_after.saturating_sub(self.response * 2)
+    }
+
+    /// For how long a sentinel's ping may be without a good answer while its next one is certain to come before the
+    /// master is taken for down.
+    pub(crate) fn unanswered_ping_max(&self) -> Duration {
+        self.down_after.saturating_sub(PING_PERIOD + self.response)
     }
 
     /// What cannot work, by name.

@@ -62,7 +62,7 @@ async fn a_sentinel_that_counts_more_sentinels_than_are_configured_needs_more_vo
     let old_master = fake_master().await;
     let others: Vec<Endpoint> = (1..=4).map(|port| Endpoint { host: "127.0.0.1".to_owned(), port }).collect();
     let knowledge =
-        Knowledge { master: Some(old_master.endpoint()), config_epoch: 1, replaces: None, others };
+        Knowledge { master: Some(old_master.endpoint()), config_epoch: 1, others, ..Knowledge::default() };
     let sentinel = FakeSentinel::start(knowledge).await.unwrap();
     let mut config = Config::new(vec![sentinel.server().endpoint()], "spillway");
     config.agreement = Agreement::Majority;

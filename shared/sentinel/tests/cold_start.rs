@@ -113,9 +113,7 @@ fn client_of_these(sentinels: &[&FakeSentinel], others: &[Endpoint]) -> Client {
 
 /// A sentinel that knows no master of that name.
 async fn ignorant() -> FakeSentinel {
-    FakeSentinel::start(Knowledge { master: None, config_epoch: 0, replaces: None, others: Vec::new() })
-        .await
-        .unwrap()
+    FakeSentinel::start(Knowledge::default()).await.unwrap()
 }
 
 /// Case 6.

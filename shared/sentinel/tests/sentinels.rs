@@ -120,8 +120,7 @@ async fn a_caller_without_time_does_not_lose_the_connection_for_those_who_have_s
     })
     .await
     .unwrap();
-    let known =
-        Knowledge { master: Some(master.endpoint()), config_epoch: 1, replaces: None, others: Vec::new() };
+    let known = Knowledge { master: Some(master.endpoint()), config_epoch: 1, ..Knowledge::default() };
     let is_silent = Arc::new(AtomicBool::new(false));
     let silent = is_silent.clone();
     let sentinel = FakeServer::start(move |words| {
