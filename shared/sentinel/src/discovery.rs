@@ -39,7 +39,7 @@ pub(crate) struct Found {
     pub(crate) config_epoch: u64,
     /// A sentinel is making a replica the master in its place.
     pub(crate) is_being_replaced: bool,
-    /// No sentinel that answered is about to take it for down.
+    /// Too few sentinels are about to take it for down to replace it.
     pub(crate) is_safe: bool,
 }
 
@@ -103,7 +103,7 @@ impl Search {
             self.learned = tally.learned(config);
             self.learned_at = Some(Instant::now());
         }
-        let (replaced, is_safe) = (tally.replaced(), tally.told.iter().all(|(_, told)| told.is_content));
+        let (replaced, is_safe) = (tally.replaced(), tally.is_safe());
         let named = agreed.map_or_else(|| tally.without_agreement(config), |agreed| Ok(vec![agreed]))?;
         let gap = named.first().map(|(named, _)| format!("`nat_map` has no entry for {named}"));
         let mapped = named.into_iter().filter_map(|(named, config_epoch)| {
@@ -178,6 +178,11 @@ impl Tally {
     /// The masters that a sentinel is replacing.
     fn replaced(&self) -> Vec<Endpoint> {
         self.told.iter().filter_map(|(_, told)| told.replaces.clone()).collect()
+    }
+
+    fn is_safe(&self) -> bool {
+        let quorum = self.told.iter().map(|(_, told)| told.quorum).max().unwrap_or(0);
+        self.told.iter().filter(|(_, told)| !told.is_content).count() < quorum.max(1)
     }
 
     /// As Sentinel itself counts: of all sentinels that are known, reachable or not.
@@ -335,6 +340,7 @@ async fn query(
         id: id.unwrap_or_else(|| endpoint.to_string()),
         replaces: endpoint_of(&instance).filter(|_| is_failing_over(&instance)),
         is_content: is_content(&instance, config.timings.unanswered_ping_max()),
+        quorum: usize::try_from(number_of(&instance, "quorum")).unwrap_or(0),
         config_epoch: number_of(&instance, "config-epoch"),
         electorate: usize::try_from(number_of(&instance, "num-other-sentinels"))
             .unwrap_or(0)

@@ -21,6 +21,8 @@ pub(crate) struct Told {
     pub(crate) replaces: Option<Endpoint>,
     /// It has heard of the master lately, so that it is not about to take it for down.
     pub(crate) is_content: bool,
+    /// Sentinels that have to take a master for down before one of them replaces it.
+    pub(crate) quorum: usize,
     /// The others, by id, where it was asked for them.
     pub(crate) others: Vec<(String, Endpoint)>,
 }

@@ -17,6 +17,8 @@ pub struct Knowledge {
     pub replaces: Option<Endpoint>,
     /// For how many ms it has waited for a good answer of the master.
     pub unanswered_ms: u64,
+    /// Sentinels that have to take the master for down before it is replaced.
+    pub quorum: usize,
     /// The sentinels it knows, without itself.
     pub others: Vec<Endpoint>,
 }
@@ -87,6 +89,8 @@ pub fn as_sentinel(knowledge: &Knowledge, words: &[String]) -> Answer {
                     .to_owned(),
                 "last-ping-sent".to_owned(),
                 knowledge.unanswered_ms.to_string(),
+                "quorum".to_owned(),
+                knowledge.quorum.to_string(),
                 "config-epoch".to_owned(),
                 knowledge.config_epoch.to_string(),
                 "num-other-sentinels".to_owned(),

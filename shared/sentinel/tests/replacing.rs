@@ -94,16 +94,22 @@ async fn after_a_pause_in_which_the_master_may_have_been_away_an_acknowledgement
 #[tokio::test]
 async fn while_a_sentinel_may_yet_take_the_master_for_down_each_acknowledgement_is_held_against_what_it_does()
 {
-    let (client, _master, leader, _others) = client_of(|_| 1).await;
+    let (client, _master, leader, others) = client_of(|_| 1).await;
     let leader = leader.get().unwrap();
-    // It has not heard that the master is back, and will not for up to a second.
-    leader.learn(|knowledge| knowledge.unanswered_ms = 1_400);
+    // They have not heard that the master is back, and will not for up to a second.
+    for sentinel in others.iter().take(1).chain([leader]) {
+        sentinel.learn(|knowledge| (knowledge.unanswered_ms, knowledge.quorum) = (1_400, 2));
+    }
     for _ in 0..3 {
         assert_eq!(one(&client, durable(2_000)).await.unwrap().replicas, 1);
     }
     leader.learn(|knowledge| knowledge.replaces = knowledge.master.clone());
     assert_eq!(one(&client, durable(2_000)).await.unwrap().replicas, 0);
+    // One alone replaces nobody, however long it hears nothing.
     leader.learn(|knowledge| (knowledge.replaces, knowledge.unanswered_ms) = (None, 0));
     assert_eq!(one(&client, durable(5_000)).await.unwrap().replicas, 1);
     assert_eq!(client.status().generation, 1, "on the same connection");
+    let asked = others[0].server().count("SENTINEL");
+    assert_eq!(one(&client, durable(2_000)).await.unwrap().replicas, 1);
+    assert_eq!(others[0].server().count("SENTINEL"), asked, "the doubt is over");
 }
