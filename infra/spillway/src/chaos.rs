@@ -1,8 +1,8 @@
 //! `cargo spillway chaos`: a crowd buys while things go wrong, and every promise is held against what happened.
 //!
 //! It works in rounds. Each has a sale of its own, a crowd, and one fault in the midst of it; then the system has to
-//! become whole by itself, the crowd's own evidence is judged as after a rush, and an audit accounts for each unit. A
-//! system of its own is made anew for each pass over all faults, so what a developer has running is left alone.
+//! become whole by itself, the crowd's own evidence is judged as after a rush, and an audit accounts for each unit. The
+//! system is its own, so what a developer has running is left alone, and is made anew after some rounds.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -31,6 +31,10 @@ use crate::verdict::shortened;
 
 /// More than this machine could send.
 const RATE_MAX: f64 = 10_000.0;
+
+/// The emulator of the ledger looks at every transaction of the last ten minutes with each one: after some ten rounds it
+/// takes fewer than a crowd makes.
+const ROUNDS_OF_A_SYSTEM: usize = 3;
 
 /// Units for so many of a hundred shoppers: some find the sale sold out.
 const UNITS_PERCENT: u32 = 80;
@@ -174,15 +178,17 @@ impl ChaosPlan {
         loop {
             let mut faults = self.faults.clone();
             faults.shuffle(&mut random);
-            let system = System::start(data, &self.faults).await?;
-            for fault in faults {
-                let round = self.round(&system, fault, &mut random).await;
-                let round =
-                    round.with_context(|| format!("the round with {} came to no end", fault.name()))?;
-                told(&round);
-                rounds.push(round);
+            for faults in faults.chunks(ROUNDS_OF_A_SYSTEM) {
+                let system = System::start(data, &self.faults).await?;
+                for fault in faults {
+                    let round = self.round(&system, *fault, &mut random).await;
+                    let round =
+                        round.with_context(|| format!("the round with {} came to no end", fault.name()))?;
+                    told(&round);
+                    rounds.push(round);
+                }
+                system.stop().await?;
             }
-            system.stop().await?;
             if Instant::now() > end {
                 return Ok(rounds);
             }
