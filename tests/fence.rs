@@ -1,6 +1,6 @@
 //! A history that broke: what Redis has of a sale is not believed, and the sale is built again of the ledger.
 
-use ledger::ConfirmOutcome;
+use ledger::{ConfirmOutcome, PurchaseError};
 use reqwest::Method;
 use sale::{Definition, DistrustOutcome, FindOutcome, ReleaseOutcome, StockError};
 use sentinel::Value;
@@ -158,6 +158,26 @@ async fn who_asks_for_it_twice_at_once_has_it_built_once() {
     alone.rebuild().await;
     assert_eq!(alone.stock.distrust(&alone.id, soon()).await.unwrap(), DistrustOutcome::UnderWay);
     assert_eq!(alone.stock.view(&alone.id, soon()).await.unwrap().unwrap().epoch, 2);
+}
+
+#[tokio::test]
+async fn a_takeover_that_stopped_because_a_count_is_not_in_order_is_begun_anew_by_hand() {
+    let alone = Alone::with("restore-stopped", brief(4)).await;
+    assert!(matches!(alone.confirm(&alone.reserve(1, 1).await).await, ConfirmOutcome::Confirmed(_)));
+    alone.lose().await;
+    command(&alone.redis, "HSET", &[&format!("{{{}}}:sku:unit", alone.id), "sold", "9"]).await;
+    let record = alone.load().await;
+    for _ in 0..2 {
+        let stopped = alone.ledger.rebuild(&alone.stock, &record, soon()).await;
+        assert!(matches!(stopped, Err(PurchaseError::Stock(StockError::Broken(_)))), "{stopped:?}");
+    }
+    assert_eq!(alone.stock.distrust(&alone.id, soon()).await.unwrap(), DistrustOutcome::Distrusted);
+    assert_eq!(alone.stock.distrust(&alone.id, soon()).await.unwrap(), DistrustOutcome::UnderWay);
+    alone.rebuild().await;
+    assert_eq!(alone.stock.distrust(&alone.id, soon()).await.unwrap(), DistrustOutcome::UnderWay);
+    assert_eq!(alone.figures().await, "0/0/1/3");
+    alone.end().await;
+    assert_eq!(alone.figures().await, "3/0/1/0");
 }
 
 #[tokio::test]

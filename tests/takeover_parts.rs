@@ -40,7 +40,7 @@ impl Alone {
     }
 
     /// Redis loses everything, and the takeover begins.
-    async fn lose(&self) -> TakeoverProgress {
+    pub(crate) async fn lose(&self) -> TakeoverProgress {
         command(&self.redis, "FLUSHALL", &[]).await;
         self.load().await;
         self.progress().await.unwrap()

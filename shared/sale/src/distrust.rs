@@ -19,7 +19,8 @@ pub enum DistrustOutcome {
 }
 
 impl Stock {
-    /// Fences a sale off, as if its history had broken. A failover may take that back.
+    /// Fences a sale off, as if its history had broken. A failover may take that back. A takeover that has stopped,
+    /// because a count is not in order, is begun anew.
     pub async fn distrust(&self, sale: &SaleId, deadline: Deadline) -> Result<DistrustOutcome, StockError> {
         let answer = self.write(self.invocation(&DISTRUST, sale), deadline).await?;
         match answer.word.as_str() {
