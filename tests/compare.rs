@@ -3,12 +3,13 @@
 
 use ledger::{CancelOutcome, ConfirmOutcome, Order};
 use sale::{
-    CompareOutcome, Compared, ComparedCancels, ComparedPart, Definition, PartOrder, Progress, ReserveOutcome,
-    Sku,
+    CompareOutcome, Compared, ComparedCancels, ComparedPart, Definition, FindOutcome, FinishOutcome,
+    LedgerOrder, Progress, ReservationState, ReserveOutcome, Sku, Verdict,
 };
 use sentinel::Value;
 
 use crate::expiry::wish;
+use crate::settle::ordered;
 use crate::shop::units;
 use crate::system::{command, command_of_bytes, soon};
 use crate::takeover_parts::Alone;
@@ -161,12 +162,51 @@ async fn a_lost_cancel_that_is_done_again_does_not_take_the_unit_from_who_bought
 }
 
 #[tokio::test]
+async fn an_order_whose_hold_redis_has_lost_is_on_record_again_and_its_cancel_gives_the_unit_back() {
+    let alone = Alone::with("compare-late", Definition { limit_per_shopper: 1, ..units(2) }).await;
+    let before = Memory::of(&alone).await;
+    let holds = [alone.reserve(1, 1).await, alone.reserve(2, 1).await];
+    before.restore(&alone).await;
+    alone.rebuild().await;
+    assert_eq!(alone.figures().await, "2/0/0/0", "two confirms are under way of which Redis knows nothing");
+    for held in &holds {
+        alone.ledger.record(held, jiff::Timestamp::now(), soon()).await.unwrap();
+    }
+    let [first, second] = holds;
+    alone.ledger.finish_in_stock(&alone.stock, &alone.id, &first.id, soon()).await.unwrap();
+    let found = alone.stock.find(&alone.id, &first.id, &first.shopper, soon()).await.unwrap();
+    let FindOutcome::Found(found, _) = found else { panic!("{found:?}") };
+    assert_eq!((found.state, &found.units), (ReservationState::Ordered, &first.units));
+    let again = alone.stock.reserve(&wish(&alone.id, 1, 1), soon()).await.unwrap().outcome;
+    assert!(matches!(again, ReserveOutcome::LimitReached { .. }), "{again:?}");
+    settle(&alone).await;
+
+    // The word that the other order stands comes late, after its cancel.
+    for held in [&first, &second] {
+        let cancelled = alone.ledger.cancel(&held.order_id(), jiff::Timestamp::now(), soon()).await.unwrap();
+        assert!(matches!(cancelled, CancelOutcome::Cancelled(_)));
+        alone.ledger.finish_in_stock(&alone.stock, &alone.id, &held.id, soon()).await.unwrap();
+    }
+    let verdict = Verdict::Ordered { sku: &second.sku, order: &ordered(&second) };
+    let late = alone.stock.finish(&alone.id, &second.id, verdict, soon()).await.unwrap();
+    assert_eq!(late, FinishOutcome::Forgotten);
+    settle(&alone).await;
+    let mut units: Vec<u32> = Vec::new();
+    for shopper in 1..=2 {
+        units.extend(alone.reserve(shopper, 1).await.units);
+    }
+    units.sort_unstable();
+    assert_eq!(units, [1, 2]);
+    assert_eq!(alone.figures().await, "0/2/0/0");
+}
+
+#[tokio::test]
 async fn parts_follow_one_another_in_one_history_and_an_old_word_of_an_order_does_not_outlive_its_cancel() {
     let alone = Alone::with("compare-parts", units(6)).await;
     let sku = Sku::parse("unit").unwrap();
     let before = Memory::of(&alone).await;
     let ordered = order(alone.confirm(&alone.reserve(1, 1).await).await);
-    let told = [PartOrder::from(&ordered)];
+    let told = [LedgerOrder::from(&ordered)];
     before.restore(&alone).await;
     let lineage = alone.redis.status().lineage.unwrap();
     let part = |first: u32, last: u32, orders| ComparedPart {

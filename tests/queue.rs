@@ -251,10 +251,8 @@ async fn whoever_comes_too_early_too_late_or_by_the_wrong_door_consumes_nothing(
     let (_, room) = view(&stock, &sale).await;
     assert_eq!(room.last_place, 2);
     stock.begin(&sale.id, &held.id, &held.shopper, None, Duration::from_secs(1), soon()).await.unwrap();
-    stock
-        .finish(&sale.id, &held.id, sale::Verdict::Ordered { sku: &held.sku, units: &held.units }, soon())
-        .await
-        .unwrap();
+    let verdict = sale::Verdict::Ordered { sku: &held.sku, order: &crate::settle::ordered(&held) };
+    stock.finish(&sale.id, &held.id, verdict, soon()).await.unwrap();
     assert_eq!(join(&stock, &sale, 3).await, JoinOutcome::SoldOut);
     (sale.version, sale.closed) = (4, true);
     stock.change(&sale, soon()).await.unwrap();

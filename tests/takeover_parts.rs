@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ledger::{ConfirmOutcome, Ledger, Order, SaleRecord};
 use sale::{
-    Deadline, Definition, Part, PartOrder, Progress, RebuildOutcome, Reservation, ReserveOutcome, Sale,
+    Deadline, Definition, LedgerOrder, Part, Progress, RebuildOutcome, Reservation, ReserveOutcome, Sale,
     SaleId, SkuView, Stock, TakeoverPhase, TakeoverProgress,
 };
 use spillway::Stack;
@@ -101,7 +101,7 @@ impl Alone {
             quarantine: Duration::from_secs(1),
             sku: &progress.skus[0].sku,
             serials: serials.0..=serials.1,
-            orders: &orders.iter().map(PartOrder::from).collect::<Vec<_>>(),
+            orders: &orders.iter().map(LedgerOrder::from).collect::<Vec<_>>(),
         };
         self.stock.rebuild(&self.id, &part, soon()).await.unwrap()
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sale::{
     CancelsPage, CompareOutcome, Compared, ComparedCancels, ComparedPart, ComparedProgress, Deadline,
-    PartOrder, SaleId, Sku, Stock,
+    LedgerOrder, SaleId, Sku, Stock,
 };
 
 use crate::takeover::SERIALS_PER_PART;
@@ -99,7 +99,7 @@ impl Ledger {
             }
             let last = top.min(first.saturating_add(SERIALS_PER_PART - 1));
             let orders = self.orders_of_units(id, sku, first..=last, deadline).await?;
-            let orders: Vec<_> = orders.iter().map(PartOrder::from).collect();
+            let orders: Vec<_> = orders.iter().map(LedgerOrder::from).collect();
             let is_last = last == top;
             let part = ComparedPart { lineage, sku, serials: first..=last, is_last, orders: &orders };
             match stock.compare(id, &part, deadline).await? {

@@ -190,9 +190,12 @@ impl Ledger {
         id: &ReservationId,
         deadline: Deadline,
     ) -> Result<(), PurchaseError> {
-        let free;
+        let (on_record, free);
         let verdict = match settled {
-            Settled::Ordered(order) => Verdict::Ordered { sku: &order.sku, units: &order.units },
+            Settled::Ordered(order) => {
+                on_record = order.into();
+                Verdict::Ordered { sku: &order.sku, order: &on_record }
+            }
             Settled::Cancelled(order) => {
                 free = self.free_units(order, deadline).await?;
                 Verdict::Cancelled { sku: &order.sku, units: &free }
@@ -208,7 +211,7 @@ impl Ledger {
 
 /// Step three. The order stands without it: what fails here is left to the sweep.
 async fn finish_order(stock: &Stock, order: &Order, deadline: Deadline) {
-    let verdict = Verdict::Ordered { sku: &order.sku, units: &order.units };
+    let verdict = Verdict::Ordered { sku: &order.sku, order: &order.into() };
     match stock.finish(&order.sale, &order.reservation, verdict, deadline).await {
         Ok(FinishOutcome::Finished) => {}
         Ok(outcome) => tracing::warn!(order = %order.id, ?outcome, "Redis had forgotten an order's hold"),

@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use sale::{
-    AppliedRestock, Causes, Deadline, Part, PartOrder, Progress, RebuildOutcome, SaleId, SeedOutcome,
+    AppliedRestock, Causes, Deadline, LedgerOrder, Part, Progress, RebuildOutcome, SaleId, SeedOutcome,
     SeedSku, Seeding, SkuProgress, Stock, StockError, TakeoverPhase, TakeoverProgress,
 };
 
@@ -140,7 +140,7 @@ impl Ledger {
             // A part without a serial tells that there is none, where nothing is left or never was.
             let last = sku.last.min(first + SERIALS_PER_PART - 1);
             let orders = self.orders_of_units(id, &sku.sku, first..=last, deadline).await?;
-            let orders: Vec<_> = orders.iter().map(PartOrder::from).collect();
+            let orders: Vec<_> = orders.iter().map(LedgerOrder::from).collect();
             let part = Part {
                 epoch: progress.epoch,
                 quarantine_until: progress.quarantine_until,
@@ -191,7 +191,7 @@ fn applied(record: &SaleRecord) -> Vec<AppliedRestock> {
         .collect()
 }
 
-impl From<&Order> for PartOrder {
+impl From<&Order> for LedgerOrder {
     fn from(order: &Order) -> Self {
         Self {
             reservation: order.reservation,

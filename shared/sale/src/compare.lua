@@ -1,7 +1,6 @@
 -- Holds what the ledger says of some serials of a SKU against Redis, after a failover that may have lost something:
 -- orders that Redis does not know as such become orders here, too. Parts follow one another; the first one
--- begins anew. The ledger may have gone on since it was read: an order that Redis had forgotten altogether is
--- named to the sweep, which asks the ledger once more.
+-- begins anew.
 --
 -- ARGV[2] lineage in which the ledger was read   ARGV[3] SKU   ARGV[4] first serial   ARGV[5] last serial
 -- ARGV[6] 1: no serial comes after them
@@ -28,10 +27,7 @@ for _, ordered in ipairs(read_orders(sku, 7)) do
     redis.call('ZREM', unsettled_key, known.id)
     repaired = repaired + 1
   elseif state ~= 'o' and state ~= 'k' then
-    for _, unit in ipairs(ordered.units) do mark_sold(sku.name, unit, false) end
-    store_reservation(ordered)
-    count(ordered)
-    redis.call('ZADD', unsettled_key, 'GT', now, ordered.id)
+    adopt(ordered)
     repaired = repaired + 1
   end
 end

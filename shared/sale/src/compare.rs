@@ -6,7 +6,7 @@ use sentinel::{Deadline, Script};
 
 use crate::rebuild::with_orders;
 use crate::script::script;
-use crate::{PartOrder, SaleId, Sku, Stock, StockError};
+use crate::{LedgerOrder, SaleId, Sku, Stock, StockError};
 
 static COMPARE: Script = script!("compare.lua");
 
@@ -22,7 +22,7 @@ pub struct ComparedPart<'a> {
     /// Whether no serial comes after them.
     pub is_last: bool,
     /// The orders that have them.
-    pub orders: &'a [PartOrder],
+    pub orders: &'a [LedgerOrder],
 }
 
 /// What became of it.

@@ -3,9 +3,10 @@
 --
 -- ARGV[2] reservation id
 -- ARGV[3] verdict: ordered, cancelled, or abandoned (no order, and there never will be one)
--- ARGV[4] SKU   ARGV[5…] serials: of the order, where it is ordered; of those of a cancelled order that no other has
--- Answers {word, now}: FINISHED, also on a repeat; FORGOTTEN, Redis had lost the hold of an order: the
--- serials are marked as sold and are counted when they turn up; SALE_NOT_FOUND.
+-- ARGV[4] SKU   ARGV[5…] where it is ordered: the order, see `read_orders`; where it is cancelled: those serials of the
+-- order that no other has
+-- Answers {word, now}: FINISHED, also on a repeat; FORGOTTEN, Redis had lost the hold of an order, which is on record
+-- again: its serials are marked as sold and are counted when they turn up; SALE_NOT_FOUND.
 -- Cost: O(units × log unsettled).
 local missing = load_sale()
 if missing then return missing end
@@ -36,21 +37,22 @@ local function free()
   give_back(sku, 'cancelled', 'sold', id, sold)
 end
 
-if verdict == 'ordered' and not (r and (is_live or r.state == 'o' or r.state == 'k')) then
-  local its_sku, sold = is_in_quarantine() and load_sku(ARGV[4]), {}
-  for i = 5, #ARGV do
-    local was_kept_back = its_sku and redis.call('SETBIT', quarantine_key(ARGV[4]), ARGV[i], 0) == 1
-    mark_sold(ARGV[4], ARGV[i], was_kept_back == true)
-    if was_kept_back then sold[#sold + 1] = ARGV[i] end
+local order = verdict == 'ordered' and read_orders({name = ARGV[4]}, 5)[1]
+if order and not (r and (is_live or r.state == 'o' or r.state == 'k')) then
+  local its_sku, sold = is_in_quarantine() and load_sku(order.sku), {}
+  for _, unit in ipairs(its_sku and order.units or {}) do
+    if redis.call('SETBIT', quarantine_key(order.sku), unit, 0) == 1 then
+      mark_sold(order.sku, unit, true)
+      sold[#sold + 1] = unit
+    end
   end
+  adopt(order)
   if its_sku then move(its_sku, 'sold', 'quarantined', 'sold', id, sold) end
   local fault = its_sku and store_sku(its_sku)
   return fault or {'FORGOTTEN', now}
 end
-if verdict == 'ordered' and is_live then
-  local ordered = {}
-  for i = 5, #ARGV do ordered[#ordered + 1] = tonumber(ARGV[i]) end
-  become_order(sku, r, ordered)
+if order and is_live then
+  become_order(sku, r, order.units)
 elseif verdict == 'cancelled' and is_live then
   free()
   end_hold(sku, r, 'k')

@@ -1,21 +1,22 @@
 //! Finish: Redis does what the ledger says of a reservation.
 
-use sentinel::{Deadline, Invocation, Script};
+use sentinel::{Deadline, Script};
 
+use crate::rebuild::with_orders;
 use crate::script::script;
-use crate::{ReservationId, SaleId, Sku, Stock, StockError};
+use crate::{LedgerOrder, ReservationId, SaleId, Sku, Stock, StockError};
 
 static FINISH: Script = script!("finish.lua");
 
 /// What the ledger says of a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict<'a> {
-    /// An order stands, with these units.
+    /// An order stands.
     Ordered {
         /// The order's SKU.
         sku: &'a Sku,
-        /// The order's units.
-        units: &'a [u32],
+        /// What Redis has to know of it.
+        order: &'a LedgerOrder,
     },
     /// The order was cancelled.
     Cancelled {
@@ -33,15 +34,11 @@ pub enum Verdict<'a> {
 pub enum FinishOutcome {
     /// Redis agrees with the ledger.
     Finished,
-    /// Redis had lost the hold of an order; the units are marked as sold and are counted when they
-    /// turn up. An operator should know.
+    /// Redis had lost the hold of an order; the order is on record again, its units are marked as sold and are counted
+    /// when they turn up. An operator should know.
     Forgotten,
     /// No such sale.
     SaleNotFound,
-}
-
-fn with_units<'a>(script: Invocation<'a>, sku: &Sku, units: &[u32]) -> Invocation<'a> {
-    units.iter().fold(script.arg(sku.as_str()), |script, unit| script.arg(unit.to_string()))
 }
 
 impl Stock {
@@ -55,8 +52,13 @@ impl Stock {
     ) -> Result<FinishOutcome, StockError> {
         let script = self.invocation(&FINISH, sale).arg(id.as_bytes());
         let script = match verdict {
-            Verdict::Ordered { sku, units } => with_units(script.arg("ordered"), sku, units),
-            Verdict::Cancelled { sku, units } => with_units(script.arg("cancelled"), sku, units),
+            Verdict::Ordered { sku, order } => {
+                with_orders(script.arg("ordered").arg(sku.as_str()), std::slice::from_ref(order))
+            }
+            Verdict::Cancelled { sku, units } => {
+                let script = script.arg("cancelled").arg(sku.as_str());
+                units.iter().fold(script, |script, unit| script.arg(unit.to_string()))
+            }
             Verdict::Abandoned => script.arg("abandoned"),
         };
         let answer = self.write(script, deadline).await?;

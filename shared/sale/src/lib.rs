@@ -81,7 +81,7 @@ pub use picture::{InvalidPicture, Picture};
 pub use progress::{
     Compared, ComparedCancels, ComparedProgress, Progress, SkuProgress, TakeoverPhase, TakeoverProgress,
 };
-pub use rebuild::{Part, PartOrder, RebuildOutcome};
+pub use rebuild::{LedgerOrder, Part, RebuildOutcome};
 pub use receipt::Receipt;
 pub use release::ReleaseOutcome;
 pub use reservation::{Reservation, ReservationState};

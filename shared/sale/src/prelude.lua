@@ -349,6 +349,15 @@ local function become_order(sku, r, ordered)
   store_reservation(r)
 end
 
+-- Puts an order on record of which Redis knows nothing; its units count as sold when they turn up. The ledger may have
+-- gone on since it said so: the sweep asks it once more, because nobody could note a cancel here.
+local function adopt(order)
+  for _, unit in ipairs(order.units) do mark_sold(order.sku, unit, false) end
+  store_reservation(order)
+  count(order)
+  redis.call('ZADD', unsettled_key, 'GT', now, order.id)
+end
+
 -- Orders as the ledger has them, from this argument on, each: reservation id, shopper, price, currency, units n,
 -- n serials.
 local function read_orders(sku, i)

@@ -25,12 +25,12 @@ pub struct Part<'a> {
     /// The serials.
     pub serials: RangeInclusive<u32>,
     /// The orders that have them.
-    pub orders: &'a [PartOrder],
+    pub orders: &'a [LedgerOrder],
 }
 
-/// An order that stands.
+/// An order that stands, as the ledger has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PartOrder {
+pub struct LedgerOrder {
     /// The reservation that it was.
     pub reservation: ReservationId,
     /// Whose it is.
@@ -53,7 +53,7 @@ pub enum RebuildOutcome {
 }
 
 /// The script with these orders as its last arguments; `read_orders` of the prelude reads them.
-pub(crate) fn with_orders<'a>(script: Invocation<'a>, orders: &[PartOrder]) -> Invocation<'a> {
+pub(crate) fn with_orders<'a>(script: Invocation<'a>, orders: &[LedgerOrder]) -> Invocation<'a> {
     orders.iter().fold(script, |script, order| {
         let script = script
             .arg(order.reservation.as_bytes())
