@@ -70,6 +70,7 @@ mod start;
 mod steps;
 mod steps_model;
 mod strangers;
+mod sweep;
 mod system;
 #[cfg(target_os = "linux")]
 mod systemd;

@@ -20,7 +20,7 @@ pub(crate) struct Alone {
     pub(crate) stock: Stock,
     pub(crate) id: SaleId,
     pub(crate) redis: sentinel::Client,
-    stack: Stack,
+    pub(crate) stack: Stack,
 }
 
 impl Alone {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use ledger::{Ledger, PurchaseError, SaleRecord};
-use sale::{Causes, Deadline, Due, Lineage, Load, SaleId, Stock};
+use sale::{Causes, Deadline, Due, Lineage, Load, Next, SaleId, Stock};
 
 /// One step ends by then; the next goes on where it stopped.
 const STEP_DEADLINE: Duration = Duration::from_secs(10);
@@ -44,11 +44,18 @@ pub(crate) struct Sweep {
 }
 
 /// How much of a sale a step has done.
+#[derive(Clone, Copy)]
 enum Swept {
-    /// No hold is overdue any more.
+    /// Nothing is due any more.
     All,
-    /// More holds are overdue than one step frees.
+    /// More is due than one step does, or something of it is not in order.
     InPart,
+}
+
+impl Swept {
+    const fn and(self, other: Self) -> Self {
+        if matches!(self, Self::All) { other } else { self }
+    }
 }
 
 impl Sweep {
@@ -88,7 +95,7 @@ impl Sweep {
                 active += 1;
                 self.sweep(&record, deadline).await
             } else if looks_at_all {
-                self.look_after(&record.sale.id, deadline).await.map(|()| Swept::All)
+                self.look_after(&record.sale.id, deadline).await
             } else {
                 continue;
             };
@@ -114,11 +121,11 @@ impl Sweep {
     }
 
     /// What a sale needs that is over: it can be lost, and its orders can be cancelled.
-    async fn look_after(&self, sale: &SaleId, deadline: Deadline) -> Result<(), PurchaseError> {
+    async fn look_after(&self, sale: &SaleId, deadline: Deadline) -> Result<Swept, PurchaseError> {
         self.bring_up(sale, deadline).await?;
-        self.settle_due(sale, deadline).await?;
+        let (_, swept) = self.settle_due(sale, deadline).await?;
         self.ledger.keep_journal(&self.stock, sale, deadline).await?;
-        Ok(())
+        Ok(swept)
     }
 
     /// The journal is kept whatever else fails.
@@ -137,37 +144,48 @@ impl Sweep {
             self.tick(sale, deadline).await?;
         }
         self.ledger.record_withdrawals(&self.stock, &brought_up, deadline).await?;
-        let settled = self.settle_due(sale, deadline).await?;
-        let (freed, swept) = self.free(sale, deadline).await?;
+        let (settled, all_settled) = self.settle_due(sale, deadline).await?;
+        let (freed, all_freed) = self.free(sale, deadline).await?;
         if freed > 0 || settled > 0 {
             tracing::info!(%sale, settled, freed, "swept");
         }
-        Ok(swept)
+        Ok(all_settled.and(all_freed))
     }
 
-    /// Asks the ledger about confirms and cancels that can no longer be under way; how many there were.
-    async fn settle_due(&self, sale: &SaleId, deadline: Deadline) -> Result<usize, PurchaseError> {
+    /// Asks the ledger about confirms and cancels that can no longer be under way: how many, and whether that is all of
+    /// them.
+    async fn settle_due(&self, sale: &SaleId, deadline: Deadline) -> Result<(usize, Swept), PurchaseError> {
         let mut settled = 0;
         for _ in 0..PAGES_MAX {
             let due = self.stock.due(sale, SETTLED_PER_PAGE, deadline).await?;
-            let is_last = due.len() < SETTLED_PER_PAGE as usize;
-            settled += due.len();
+            let on_page = due.len();
             let settling = due.into_iter().map(|due| self.settle(sale, due, deadline));
-            stream::iter(settling).buffer_unordered(SETTLED_AT_ONCE).try_collect::<()>().await?;
-            if is_last {
-                break;
+            let page = stream::iter(settling).buffer_unordered(SETTLED_AT_ONCE);
+            let are_settled: Vec<bool> = page.try_collect().await?;
+            let in_order = are_settled.iter().filter(|is_settled| **is_settled).count();
+            settled += in_order;
+            if on_page < SETTLED_PER_PAGE as usize {
+                let swept = if in_order == on_page { Swept::All } else { Swept::InPart };
+                return Ok((settled, swept));
             }
         }
-        Ok(settled)
+        Ok((settled, Swept::InPart))
     }
 
-    async fn settle(&self, sale: &SaleId, due: Due, deadline: Deadline) -> Result<(), PurchaseError> {
-        if due.may_abandon {
-            self.ledger.settle_in_stock(&self.stock, sale, &due.id, deadline).await?;
+    /// Whether it could be: one that is not in order does not keep the others from it.
+    async fn settle(&self, sale: &SaleId, due: Due, deadline: Deadline) -> Result<bool, PurchaseError> {
+        let settled = if due.may_abandon {
+            self.ledger.settle_in_stock(&self.stock, sale, &due.id, deadline).await.map(|_| ())
         } else {
-            self.ledger.finish_in_stock(&self.stock, sale, &due.id, deadline).await?;
+            self.ledger.finish_in_stock(&self.stock, sale, &due.id, deadline).await.map(|_| ())
+        };
+        match settled {
+            Err(error) if error.next() == Next::Broken => {
+                tracing::error!(%sale, reservation = %due.id, error = %Causes(&error), "a reservation cannot be settled");
+                Ok(false)
+            }
+            settled => settled.map(|()| true),
         }
-        Ok(())
     }
 
     /// Moves the waiting room on, at a pace that Redis and the ledger keep up with, and keeps its record.

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sale::{
-    BeginOutcome, Causes, Deadline, ExchangeOutcome, FinishOutcome, Receipt, Reservation, ReservationId,
-    SaleId, ShopperId, Stock, StockError, Verdict,
+    BeginOutcome, Causes, Deadline, ExchangeOutcome, FinishOutcome, Next, Receipt, Reservation,
+    ReservationId, SaleId, ShopperId, Stock, StockError, Verdict,
 };
 
 use crate::{Ledger, LedgerError, Order, OrderState, RecordOutcome, Settled};
@@ -52,6 +52,17 @@ pub enum PurchaseError {
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+}
+
+impl PurchaseError {
+    /// What the caller may do next.
+    #[must_use]
+    pub const fn next(&self) -> Next {
+        match self {
+            Self::Stock(error) => error.next(),
+            Self::Ledger(error) => error.next(),
+        }
+    }
 }
 
 impl Ledger {

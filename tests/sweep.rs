@@ -1,0 +1,68 @@
+//! The sweep after an outage of the ledger: everybody's confirms are to be settled, and one of them cannot be.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sale::Reservation;
+use serde_json::{Value, json};
+
+use crate::lambda_function::LambdaFunction;
+use crate::shop::units;
+use crate::system::{eventually, soon};
+use crate::takeover_parts::Alone;
+
+/// More than two pages.
+const BACKLOG: u8 = 250;
+const PER_SHOPPER: u8 = 10;
+
+/// What an order's item is not.
+async fn spoil_order(alone: &Alone, held: &Reservation) {
+    let running = alone.stack.running().unwrap();
+    let item =
+        json!({ "pk": { "S": format!("ORDER#{}", held.order_id()) }, "state": { "S": "no such state" } });
+    let put = json!({ "TableName": running.ledger_table, "Item": item });
+    let scope = "Credential=local/20270101/local/dynamodb/aws4_request, SignedHeaders=host, Signature=00";
+    let request = reqwest::Client::new()
+        .post(&running.dynamodb_url)
+        .header("x-amz-target", "DynamoDB_20120810.PutItem")
+        .header("content-type", "application/x-amz-json-1.0")
+        .header("authorization", format!("AWS4-HMAC-SHA256 {scope}"))
+        .body(put.to_string());
+    let answer = request.send().await.unwrap();
+    assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+}
+
+#[tokio::test]
+async fn one_step_of_the_sweep_settles_a_backlog_all_but_what_is_not_in_order() {
+    let alone = Alone::with("sweep-backlog", units(BACKLOG.into())).await;
+    for number in 0..BACKLOG {
+        let held = alone.reserve(number / PER_SHOPPER, 1).await;
+        let begin = alone.stock.begin(&alone.id, &held.id, &held.shopper, None, Duration::ZERO, soon());
+        begin.await.unwrap();
+        if number == 0 {
+            spoil_order(&alone, &held).await;
+        } else {
+            alone.ledger.record(&held, Timestamp::now(), soon()).await.unwrap();
+        }
+    }
+    assert_eq!(alone.figures().await, format!("0/{BACKLOG}/0/0"));
+    let running = alone.stack.running().unwrap();
+    let sweep = LambdaFunction::start(&running, "sweep").await;
+    let _answered = sweep.invoke(json!({ "source": "aws.events" })).await;
+    let log = running.logs.join("sweep-lambda.log");
+    let lines = || -> Vec<Value> {
+        let text = std::fs::read_to_string(&log).unwrap_or_default();
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    };
+    let first_step = eventually("the first step", async || {
+        let lines = lines();
+        let end = lines.iter().position(|line| line["fields"]["message"] == "step")?;
+        Some(lines[..end].to_vec())
+    })
+    .await;
+    let told = |message: &str| first_step.iter().filter(|line| line["fields"]["message"] == message).count();
+    let settled: Vec<_> = first_step.iter().filter_map(|line| line["fields"]["settled"].as_u64()).collect();
+    assert_eq!(settled, [u64::from(BACKLOG) - 1], "{first_step:?}");
+    assert!(told("a reservation cannot be settled") > 0, "{first_step:?}");
+    assert_eq!(alone.figures().await, format!("0/1/{}/0", BACKLOG - 1));
+}
