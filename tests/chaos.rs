@@ -1,5 +1,5 @@
-//! A short `cargo spillway chaos` of a fixed seed: one fault of a node, a partition, one fault of the ledger, one of
-//! everything. The whole of it is a command, because it takes an hour.
+//! A short `cargo spillway chaos` of a fixed seed: one fault of a node, a partition, one of a function, one of the ledger,
+//! one of everything. The whole of it is a command, because it takes an hour.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::system::empty_folder;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crowd_buys_while_things_go_wrong_and_every_promise_is_kept() {
-    let mut faults = vec![Fault::KillMaster, Fault::CutLedger, Fault::Forget];
+    let mut faults = vec![Fault::KillMaster, Fault::KillConfirm, Fault::CutLedger, Fault::Forget];
     // Elsewhere there is one loopback address only.
     if cfg!(target_os = "linux") {
         faults.push(Fault::IsolateMaster);

@@ -71,7 +71,7 @@ async fn a_confirm_that_died_before_its_finish_stands_and_is_counted_after_its_r
     let caught = Caught::at(LedgerFault::CaughtAfterCommit, &shop, &ann, &id).await;
     let redis = redis(&shop.running);
     command(&redis, "CLIENT", &["PAUSE", "60000", "WRITE"]).await;
-    caught.relay.let_go();
+    caught.relay.recover();
     // The finish has reached Redis and waits there.
     eventually("the finish", async || {
         let clients = format!("{:?}", command(&redis, "INFO", &["clients"]).await);

@@ -36,6 +36,9 @@ const RATE_MAX: f64 = 10_000.0;
 /// takes fewer than a crowd makes.
 const ROUNDS_OF_A_SYSTEM: usize = 3;
 
+/// Without a success after a killed master, at the median: what sentinels wait (`down-after`), and two seconds.
+pub(crate) const SILENCE_OF_A_KILL_MAX: Duration = Duration::from_millis(3_500);
+
 /// Units for so many of a hundred shoppers: some find the sale sold out.
 const UNITS_PERCENT: u32 = 80;
 
@@ -86,8 +89,8 @@ pub struct Round {
     pub orders: usize,
     /// Promises that were broken.
     pub broken_promises: Vec<String>,
-    /// Acknowledged holds that were refused at their confirm, or whose unit somebody else was given, too; where that
-    /// was not promised.
+    /// Acknowledged holds that were refused at their confirm, or whose unit somebody else was given, too. Where every
+    /// hold is to be kept, they are among the promises that were broken.
     pub holds_lost: usize,
     /// The longest time in which no request succeeded.
     pub silence_ms: u64,
@@ -149,6 +152,12 @@ impl ChaosArguments {
         }
         let broken: usize = rounds.iter().map(|round| round.broken_promises.len()).sum();
         ensure!(broken == 0, "{broken} promises were broken; --seed {} draws the same again", plan.seed);
+        if let Some(median) = print::silence(&rounds, Fault::KillMaster) {
+            ensure!(
+                median <= millis(SILENCE_OF_A_KILL_MAX),
+                "a killed master is to be missed for {SILENCE_OF_A_KILL_MAX:?} at most, at the median"
+            );
+        }
         Ok(())
     }
 
@@ -222,16 +231,17 @@ impl ChaosPlan {
         let mut broken_promises = rush.broken_promises.clone();
         for sku in audit_sale(&Merchant::new(&running)?, &rush.sale).await? {
             broken_promises.extend(sku.differences.iter().map(|difference| format!("audit: {difference}")));
+            if !sku.is_quiet {
+                broken_promises.push("audit: the counters went on changing".to_owned());
+            }
             if !sku.is_journal_compared {
                 broken_promises.push("audit: the journal is behind, or entries are missing".to_owned());
             }
         }
-        let holds_lost = if fault.keeps_holds() {
+        let holds_lost = rush.broken_holds.len();
+        if fault.keeps_holds() {
             broken_promises.extend(shortened(rush.broken_holds.clone()));
-            0
-        } else {
-            rush.broken_holds.len()
-        };
+        }
         Ok(Round {
             fault,
             orders: rush.orders_confirmed(),

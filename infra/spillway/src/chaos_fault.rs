@@ -8,11 +8,10 @@ use anyhow::{Context, Result, bail};
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
 use rustix::process::Signal;
-use sentinel::{Call, Deadline, Durability, Idempotency};
 use serde::Serialize;
 
 use crate::chaos_system::NODES_REACHED_AT;
-use crate::chaos_victim::{TIMEOUT, Victim, empty, freeze};
+use crate::chaos_victim::{Victim, empty, freeze};
 use crate::clocks::Clocks;
 use crate::detour::Way;
 use crate::layout::MASTER_NAME;
@@ -56,6 +55,8 @@ pub enum Fault {
     FreezeSentinels,
     /// Every function that serves a purchase, and the sweep, is killed.
     KillFunctions,
+    /// `confirm` is killed at each of its steps: before the ledger has an order, after, and before Redis hears of it.
+    KillConfirm,
     /// Nothing that is sent to the ledger, or comes from it, arrives for a while.
     StallLedger,
     /// Every connection to the ledger breaks for a while.
@@ -166,6 +167,7 @@ impl Fault {
                     signal(part.pid, Signal::KILL);
                 }
             }
+            Self::KillConfirm => victim.kill_confirm_at_each_step().await?,
             Self::StallLedger => victim.fail_ledger(LedgerFault::Stalled, 100, random).await,
             Self::CutLedger => victim.fail_ledger(LedgerFault::Cut, 100, random).await,
             Self::SlowLedger => victim.fail_ledger(LedgerFault::Late, 100, random).await,
@@ -188,14 +190,7 @@ impl Fault {
                     signal(part.pid, Signal::KILL);
                 }
             }
-            Self::Forget => {
-                let call = Call {
-                    deadline: Deadline::after(TIMEOUT),
-                    idempotency: Idempotency::Idempotent,
-                    durability: Durability::Master,
-                };
-                victim.system.redis.command("FLUSHALL", &[], call).await?;
-            }
+            Self::Forget => victim.tell_master("FLUSHALL", &[]).await?,
         }
         Ok(())
     }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::chaos::{LeftOut, Round};
+use crate::chaos::{LeftOut, Round, SILENCE_OF_A_KILL_MAX};
+use crate::chaos_fault::Fault;
 use crate::table::{Table, grouped};
 
 /// One round in one line.
@@ -40,14 +41,13 @@ pub(crate) fn report(rounds: &[Round], left_out: &[LeftOut]) -> String {
     let mut table = Table::new(headings);
     for (fault, rounds) in &by_fault {
         let sum = |of: fn(&Round) -> usize| grouped(rounds.iter().map(|round| of(round) as u64).sum());
-        let holds = if fault.keeps_holds() { "0".to_owned() } else { sum(|round| round.holds_lost) };
         let longest = rounds.iter().map(|round| round.silence_ms).max().unwrap_or(0);
         table.row([
             fault.name(),
             rounds.len().to_string(),
             sum(|round| round.orders),
             sum(|round| round.broken_promises.len()),
-            holds,
+            sum(|round| round.holds_lost),
             seconds(median(rounds, |round| round.silence_ms)),
             seconds(longest),
             seconds(median(rounds, |round| round.whole_after_ms)),
@@ -57,6 +57,10 @@ pub(crate) fn report(rounds: &[Round], left_out: &[LeftOut]) -> String {
     for round in rounds {
         let broken = round.broken_promises.iter();
         lines.extend(broken.map(|promise| format!("{}: {promise}", round.fault.name())));
+    }
+    if let Some(median) = silence(rounds, Fault::KillMaster) {
+        let (is, may_be) = (seconds(median), SILENCE_OF_A_KILL_MAX.as_secs_f64());
+        lines.push(format!("A killed master is missed for {is} at the median; it may be {may_be:.2} s."));
     }
     lines.extend(left_out.iter().map(|left| format!("{} is left out: {}.", left.fault.name(), left.because)));
     if rounds.iter().all(|round| round.broken_promises.is_empty()) {
@@ -68,6 +72,12 @@ pub(crate) fn report(rounds: &[Round], left_out: &[LeftOut]) -> String {
         ));
     }
     lines.join("\n")
+}
+
+/// How long no request succeeded with this fault, in ms, at the median; `None` where it was not there.
+pub(crate) fn silence(rounds: &[Round], fault: Fault) -> Option<u64> {
+    let rounds: Vec<_> = rounds.iter().filter(|round| round.fault == fault).collect();
+    (!rounds.is_empty()).then(|| median(&rounds, |round| round.silence_ms))
 }
 
 fn median(rounds: &[&Round], of: fn(&Round) -> u64) -> u64 {

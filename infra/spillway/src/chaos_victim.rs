@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
 use rustix::process::Signal;
-use sentinel::Deadline;
+use sentinel::{Call, Deadline, Durability, Idempotency};
 
 use crate::ask::ask_as_operator;
 use crate::chaos_system::System;
@@ -19,7 +19,16 @@ use crate::process::signal;
 use crate::running::{OPERATOR, Part, Running};
 
 /// For whatever a fault has to ask.
-pub(crate) const TIMEOUT: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Until a crowd's next confirm is at its commit.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// In which an answer of the ledger reaches `confirm`, and its next command Redis.
+const STEP: Duration = Duration::from_millis(50);
+
+/// In which a function that was killed is there again.
+const RESTART: Duration = Duration::from_secs(2);
 
 /// Less than `CLOCK_SKEW_MS`, which is 500 unless something else is said.
 const STEP_MS: std::ops::Range<i32> = 200..400;
@@ -70,6 +79,42 @@ impl<'a> Victim<'a> {
         let address: SocketAddr = self.running.sentinels[number].parse()?;
         let (password, command) = (self.running.sentinel_password(OPERATOR)?.to_owned(), command.to_owned());
         Ok(tokio::task::spawn_blocking(move || ask_as_operator(address, &password, &command)).await?)
+    }
+
+    /// Has the master do something.
+    pub(crate) async fn tell_master(&self, command: &str, args: &[&[u8]]) -> Result<()> {
+        let deadline = Deadline::after(TIMEOUT);
+        let call = Call { deadline, idempotency: Idempotency::Idempotent, durability: Durability::Master };
+        self.system.redis.command(command, args, call).await?;
+        Ok(())
+    }
+
+    /// Kills `confirm` before the ledger has an order, after it has, and when Redis is about to hear of it.
+    pub(crate) async fn kill_confirm_at_each_step(&self) -> Result<()> {
+        let ledger = &self.system.ledger;
+        let steps = [
+            (LedgerFault::CaughtBeforeCommit, false),
+            (LedgerFault::CaughtAfterCommit, false),
+            (LedgerFault::CaughtAfterCommit, true),
+        ];
+        for (fault, is_answered) in steps {
+            ledger.fail(fault, 100);
+            ledger.caught(CONFIRM_TIMEOUT).await?;
+            if is_answered {
+                self.tell_master("CLIENT", &[b"PAUSE", b"1000", b"WRITE"]).await?;
+                ledger.recover();
+                tokio::time::sleep(STEP).await;
+            }
+            let functions = self.system.stack.running()?.functions;
+            let confirm = functions.iter().find(|part| part.name == "confirm");
+            signal(confirm.context("there is no `confirm`")?.pid, Signal::KILL);
+            ledger.recover();
+            if is_answered {
+                self.tell_master("CLIENT", &[b"UNPAUSE"]).await?;
+            }
+            tokio::time::sleep(RESTART).await;
+        }
+        Ok(())
     }
 
     /// Has the way to the master be like this for longer than the sentinels wait.

@@ -39,9 +39,9 @@ pub enum LedgerFault {
     LostBeforeCommit,
     /// The connection ends after a transaction is committed, before its answer.
     LostAfterCommit,
-    /// A transaction does not reach the ledger until [`LedgerRelay::let_go`].
+    /// A transaction does not reach the ledger until [`LedgerRelay::recover`].
     CaughtBeforeCommit,
-    /// A transaction is committed, and not answered until [`LedgerRelay::let_go`].
+    /// A transaction is committed, and not answered until [`LedgerRelay::recover`].
     CaughtAfterCommit,
 }
 
@@ -65,7 +65,6 @@ struct Gates {
     http: reqwest::Client,
     fault: watch::Receiver<Option<Fault>>,
     caught: Semaphore,
-    let_go: Semaphore,
 }
 
 struct Request {
@@ -82,7 +81,6 @@ impl LedgerRelay {
             http: http_client(trusting(rustls::RootCertStore::empty())?)?,
             fault: seen,
             caught: Semaphore::new(0),
-            let_go: Semaphore::new(0),
         });
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -93,10 +91,11 @@ impl LedgerRelay {
 
     /// From now on so many of a hundred requests fail like this.
     pub fn fail(&self, kind: LedgerFault, percent: u8) {
+        self.gates.caught.forget_permits(usize::MAX);
         self.fault.send_replace(Some(Fault { kind, percent }));
     }
 
-    /// From now on everything gets through again.
+    /// From now on everything gets through again, what is caught included.
     pub fn recover(&self) {
         self.fault.send_replace(None);
     }
@@ -107,16 +106,11 @@ impl LedgerRelay {
         [("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), self.url.clone())]
     }
 
-    /// Waits until a transaction is caught.
+    /// Waits until one more transaction is caught.
     pub async fn caught(&self, timeout: Duration) -> Result<()> {
         let caught = tokio::time::timeout(timeout, self.gates.caught.acquire()).await;
         caught.context("no transaction came")??.forget();
         Ok(())
-    }
-
-    /// Lets one that is caught go on.
-    pub fn let_go(&self) {
-        self.gates.let_go.add_permits(1);
     }
 }
 
@@ -143,13 +137,13 @@ impl Gates {
                 self.forward(request).await;
                 None
             }
-            Some(LedgerFault::CaughtBeforeCommit) => {
-                self.hold().await;
+            Some(kind @ LedgerFault::CaughtBeforeCommit) => {
+                self.hold(kind).await;
                 self.forward(request).await
             }
-            Some(LedgerFault::CaughtAfterCommit) => {
+            Some(kind @ LedgerFault::CaughtAfterCommit) => {
                 let answer = self.forward(request).await;
-                self.hold().await;
+                self.hold(kind).await;
                 answer
             }
             Some(LedgerFault::Late) => {
@@ -185,12 +179,11 @@ impl Gates {
         (!is(&fault, LedgerFault::Cut)).then_some(())
     }
 
-    /// Catches a transaction.
-    async fn hold(&self) {
+    /// Catches a transaction until it is over.
+    async fn hold(&self, kind: LedgerFault) {
         self.caught.add_permits(1);
-        if let Ok(permit) = self.let_go.acquire().await {
-            permit.forget();
-        }
+        let mut fault = self.fault.clone();
+        drop(fault.wait_for(|fault| fault.is_none_or(|fault| fault.kind != kind)).await);
     }
 
     async fn forward(&self, Request { headers, body }: Request) -> Option<Response> {
