@@ -106,6 +106,20 @@ async fn whatever_somebody_did_to_redis_is_told_unit_by_unit_and_by_the_exit_cod
     assert!(words.err.contains("differences between Redis, the ledger and the journal"), "{}", words.err);
 }
 
+#[tokio::test]
+async fn a_journal_that_lacks_entries_is_told_by_the_exit_code() {
+    let shop = motley().await;
+    command(&redis(&shop.running), "HINCRBY", &[&format!("{{{}}}:sku:unit", shop.sale), "changes", "2"])
+        .await;
+    let (code, said) = audit(&shop.running, shop.sale.as_str()).await;
+    assert_eq!((code, &said["differences"]), (Some(1), &json!([])), "{said}");
+    assert_eq!(said["is_journal_compared"], false);
+    let words = spillway_on(&shop.running, &["audit", shop.sale.as_str()]);
+    assert_eq!(words.code, Some(1));
+    assert!(words.out.contains("  in part"), "{}", words.out);
+    assert!(words.err.contains("the journal could not be compared"), "{}", words.err);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_crowd_that_buys_nothing_is_told_that_is_only_under_way() {
     let shop = Arc::new(open_sale(units(100_000)).await);

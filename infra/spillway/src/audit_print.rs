@@ -13,7 +13,7 @@ const DIFFERENCES_SHOWN: usize = 50;
 pub(crate) fn audit(sale: &SaleId, skus: &[SkuAudit]) -> String {
     let headings = ["sku", "sold", "held", "confirming", "available", "quarantined", "withdrawn", "agrees"];
     let mut table = Table::new(headings);
-    for SkuAudit { sku, totals, differences, .. } in skus {
+    for SkuAudit { sku, totals, differences, is_journal_compared, .. } in skus {
         let [sold, held, confirming, available, quarantined, withdrawn] = [
             totals.sold,
             totals.held,
@@ -23,7 +23,12 @@ pub(crate) fn audit(sale: &SaleId, skus: &[SkuAudit]) -> String {
             totals.withdrawn,
         ]
         .map(grouped);
-        let agrees = if differences.is_empty() { "yes" } else { "NO" }.to_owned();
+        let agrees = match (differences.is_empty(), is_journal_compared) {
+            (true, true) => "yes",
+            (true, false) => "in part",
+            (false, _) => "NO",
+        };
+        let agrees = agrees.to_owned();
         table.row([sku.to_string(), sold, held, confirming, available, quarantined, withdrawn, agrees]);
     }
     let mut lines = vec![format!("{sale}: each unit by what Redis and the ledger say of it\n{table}")];
