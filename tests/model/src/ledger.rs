@@ -43,9 +43,9 @@ impl Ledger {
         limit: u8,
     ) -> Written {
         match self.orders[reservation] {
-            Order::Confirmed(_) => return Written::Ordered,
+            Order::Confirmed(_) if lacking.has(Protection::OrderKey) => return Written::Ordered,
             Order::Tombstone => return Written::NeverWillBe,
-            Order::None => {}
+            Order::Confirmed(_) | Order::None => {}
         }
         if lacking.has(Protection::UnitKey) && self.units[unit] {
             return Written::UnitTaken;

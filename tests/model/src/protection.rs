@@ -17,6 +17,8 @@ pub enum Protection {
     SecondReading,
     /// The sweep compares Redis with the ledger.
     Reconciliation,
+    /// The ledger writes an order once: who repeats it is told that it stands.
+    OrderKey,
     /// The ledger sells a unit once.
     UnitKey,
     /// The ledger counts a shopper's orders.
@@ -29,13 +31,14 @@ pub enum Protection {
 
 impl Protection {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::HoldAcknowledged,
         Self::MarkAcknowledged,
         Self::Tombstone,
         Self::Quarantine,
         Self::SecondReading,
         Self::Reconciliation,
+        Self::OrderKey,
         Self::UnitKey,
         Self::ShopperKey,
         Self::Receipt,

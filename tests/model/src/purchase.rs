@@ -58,6 +58,8 @@ pub struct Bounds {
     pub breaks: u8,
     /// Deaths of a confirm's process.
     pub crashes: u8,
+    /// Transactions that reach the ledger twice.
+    pub duplicates: u8,
 }
 
 /// Whom Sentinel promotes.
@@ -84,13 +86,22 @@ impl Bounds {
     /// Two shoppers and one unit.
     #[must_use]
     pub fn one_unit() -> Self {
-        Self { units: 1, shoppers: vec![0, 1], limit: 1, lag_max: 2, failovers: 1, breaks: 1, crashes: 1 }
+        Self {
+            units: 1,
+            shoppers: vec![0, 1],
+            limit: 1,
+            lag_max: 2,
+            failovers: 1,
+            breaks: 1,
+            crashes: 1,
+            duplicates: 1,
+        }
     }
 
     /// Two shoppers and two units, so that a unit that is somebody else's can be exchanged.
     #[must_use]
     pub fn two_units() -> Self {
-        Self { units: 2, ..Self::one_unit() }
+        Self { units: 2, duplicates: 0, ..Self::one_unit() }
     }
 
     /// One shopper with two reservations, of which one is within the limit.
@@ -102,7 +113,7 @@ impl Bounds {
     /// Two shoppers with three reservations for one unit, without the loss of all nodes.
     #[must_use]
     pub fn three_wishes() -> Self {
-        Self { shoppers: vec![0, 0, 1], breaks: 0, ..Self::one_unit() }
+        Self { shoppers: vec![0, 0, 1], breaks: 0, duplicates: 0, ..Self::one_unit() }
     }
 }
 
@@ -152,6 +163,7 @@ impl Model for Purchase {
             failovers: 0,
             breaks: 0,
             crashes: 0,
+            duplicates: 0,
         }]
     }
 
@@ -171,8 +183,10 @@ impl Model for Purchase {
             Step::Settle,
         ];
         let of_reservations = (0..reservations).flat_map(|id| of_one.map(|step| step(id)));
-        let landing = (0..reservations)
-            .flat_map(|reservation| (0..units).map(move |unit| Step::Land { reservation, unit }));
+        let sent = (0..reservations).flat_map(|id| (0..units).map(move |unit| (id, unit)));
+        let landing = sent.flat_map(|(reservation, unit)| {
+            [Step::Land { reservation, unit }, Step::LandCopy { reservation, unit }]
+        });
         let of_nodes = [0, 1].into_iter().flat_map(|node| [Step::Replicate(node), Step::FailOver(node)]);
         let of_units = (0..units).map(Step::Reconcile);
         let of_all = [Step::LoseHistory, Step::ReadUnit, Step::Seed, Step::EndQuarantine];

@@ -71,6 +71,7 @@ pub struct State {
     pub(crate) failovers: u8,
     pub(crate) breaks: u8,
     pub(crate) crashes: u8,
+    pub(crate) duplicates: u8,
 }
 
 impl State {

@@ -24,6 +24,13 @@ pub enum Step {
         /// Which unit it buys.
         unit: usize,
     },
+    /// So does a copy of it, whose answer nobody hears; it may come itself yet.
+    LandCopy {
+        /// Whose.
+        reservation: usize,
+        /// Which unit it buys.
+        unit: usize,
+    },
     /// Redis is told of a committed order.
     Finish(usize),
     /// The process of a confirm dies; what it has sent may land yet.
@@ -87,6 +94,9 @@ impl Purchase {
                 _ => false,
             },
             Step::Land { reservation, unit } => of(reservation).in_flight & (1 << unit) != 0,
+            Step::LandCopy { reservation, unit } => {
+                of(reservation).in_flight & (1 << unit) != 0 && state.duplicates < self.bounds.duplicates
+            }
             Step::Finish(id) => of(id).confirm == Confirm::Finishing && can_write,
             Step::Crash(id) => of(id).confirm != Confirm::None && state.crashes < self.bounds.crashes,
             Step::PassExpiry(id) => of(id).time == Time::Running,
@@ -149,6 +159,10 @@ impl Purchase {
                 }
             }
             Step::Land { reservation, unit } => self.land(state, reservation, unit),
+            Step::LandCopy { reservation, unit } => {
+                self.write(state, reservation, unit);
+                state.duplicates += 1;
+            }
             Step::Finish(id) => {
                 if let Order::Confirmed(unit) = state.ledger.orders[id] {
                     state.push(|data| data.finish(id, unit));
@@ -244,9 +258,13 @@ impl Purchase {
         is_valid && state.master().is_in_quarantine
     }
 
+    fn write(&self, state: &mut State, id: usize, unit: usize) -> Written {
+        state.ledger.write(&self.lacking, id, self.shopper(id), unit, self.bounds.limit)
+    }
+
     fn land(&self, state: &mut State, id: usize, unit: usize) {
         state.reservations[id].in_flight &= !(1 << unit);
-        let written = state.ledger.write(&self.lacking, id, self.shopper(id), unit, self.bounds.limit);
+        let written = self.write(state, id, unit);
         let Confirm::Writing { unit: awaited, began_in_time } = state.reservations[id].confirm else {
             return;
         };

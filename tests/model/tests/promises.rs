@@ -54,6 +54,7 @@ fn each_protection_of_a_hold_is_needed() {
         (Protection::Receipt, Promise::HoldKept),
         (Protection::Fence, Promise::HoldKept),
         (Protection::SecondReading, Promise::HoldKept),
+        (Protection::OrderKey, Promise::HoldKept),
     ]);
     for (protection, promise) in needed {
         assert!(breaks(Bounds::one_unit(), &[protection], promise), "{protection:?}, {promise:?}");
