@@ -1,30 +1,59 @@
 //! Random steps against the real stock and ledger, each compared with a plain model: what is answered, what the figures
-//! are, and what becomes of each reservation. Each step is sent once, or twice at the same time. What fails is made
-//! smaller by `proptest` and printed with its seed.
+//! are, and what becomes of each reservation. Each step is sent once, twice at the same time, or at the same time as
+//! another one: then it is as if one of them had been first. What fails is made smaller by `proptest` and printed with its
+//! seed.
 
+use jiff::{SignedDuration, Timestamp};
 use ledger::{CancelOutcome, ChangeRecordOutcome, ConfirmOutcome, SaleRecord, StoreOutcome};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseResult, TestRng, TestRunner};
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestCaseResult, TestRng, TestRunner};
 use sale::{
     BeginOutcome, Definition, FindOutcome, IdSecret, IdempotencyKey, ReleaseOutcome, Reservation,
     ReservationId, ReservationState as State, ReserveOutcome, ReserveRequest, RestockOutcome, Sale, SaleId,
     Sku, WithdrawOutcome,
 };
+use sentinel::Value;
 
 use crate::expiry::wish;
 use crate::shop::{new_sale_id, units};
 use crate::steps_model::{LIMIT, Model, Step};
-use crate::system::soon;
+use crate::system::{command, soon};
 use crate::takeover_parts::Alone;
 
 const CASES: u32 = 48;
 const STEPS: usize = 40;
 const STOCK: u32 = 12;
+const HOLD_SECONDS: u32 = 60;
 
-fn step() -> impl Strategy<Value = (Step, bool)> {
+/// How a step is sent.
+#[derive(Debug, Clone, Copy)]
+enum Sent {
+    Once,
+    Twice,
+    Beside(Step),
+}
+
+fn sent_step() -> impl Strategy<Value = (Step, Sent)> {
+    let sent = prop_oneof![
+        4 => Just(Sent::Once),
+        3 => Just(Sent::Twice),
+        4 => step().prop_filter("makes one script or one transaction", |step| is_single(*step)).prop_map(Sent::Beside),
+    ];
+    (step(), sent).prop_map(|(step, sent)| match sent {
+        Sent::Beside(_) if !is_single(step) => (step, Sent::Once),
+        sent => (step, sent),
+    })
+}
+
+/// Whether all that a step does takes effect at one instant. A settling confirm and a change of the sale take more.
+const fn is_single(step: Step) -> bool {
+    !matches!(step, Step::Settle(_) | Step::Restock { .. } | Step::Withdraw { .. } | Step::Pause(_))
+}
+
+fn step() -> impl Strategy<Value = Step> {
     let (any_reservation, quantity) = (0..8_u8, 1..=4_u32);
-    let step = prop_oneof![
+    prop_oneof![
         8 => (0..4_u8, 0..6_u8, quantity.clone())
             .prop_map(|(shopper, key, quantity)| Step::Reserve { shopper, key, quantity }),
         3 => any_reservation.clone().prop_map(Step::Release),
@@ -35,8 +64,8 @@ fn step() -> impl Strategy<Value = (Step, bool)> {
         1 => (0..3_u8, quantity.clone()).prop_map(|(key, quantity)| Step::Restock { key, quantity }),
         1 => (0..3_u8, quantity).prop_map(|(key, quantity)| Step::Withdraw { key, quantity }),
         1 => any::<bool>().prop_map(Step::Pause),
-    ];
-    (step, prop::bool::weighted(0.3))
+        1 => Just(Step::Expire),
+    ]
 }
 
 /// The same steps on the real thing.
@@ -65,13 +94,73 @@ impl Real<'_> {
         } else {
             self.send(step).await
         };
+        self.note(step, &told);
+        told
+    }
+
+    /// Notes the reservation that a step made, if it did.
+    fn note(&mut self, step: Step, told: &str) {
         if let Step::Reserve { shopper, key, quantity } = step {
             let id = self.request(shopper, key, quantity).id;
             if told == "Held" && !self.ids.iter().any(|(known, _)| *known == id) {
                 self.ids.push((id, shopper));
             }
         }
-        told
+    }
+
+    /// Does two steps at the same time; the model after them, one before the other.
+    async fn take_both(&mut self, steps: [Step; 2], model: &Model) -> Result<Model, TestCaseError> {
+        let [one, other] = steps;
+        let (told_one, told_other) = tokio::join!(self.send(one), self.send(other));
+        let ids = self.ids.clone();
+        let mut faults = Vec::new();
+        for order in [[(one, &told_one), (other, &told_other)], [(other, &told_other), (one, &told_one)]] {
+            let mut after = model.clone();
+            self.ids.clone_from(&ids);
+            let mut fault = None;
+            for (step, told) in order {
+                let expected = after.take(step);
+                self.note(step, told);
+                // Of what takes several steps the answer may tell of the midst of it.
+                if matches!(step, Step::Reserve { .. }) && *told != expected {
+                    fault = Some(format!("{step:?} is answered {told}, not {expected}"));
+                }
+            }
+            match fault.map_or(self.differ_from(&after).await, Some) {
+                None => return Ok(after),
+                Some(fault) => faults.push(fault),
+            }
+        }
+        Err(TestCaseError::fail(format!("{steps:?} at the same time: {}", faults.join("; or "))))
+    }
+
+    /// What is not as in the model, if anything.
+    async fn differ_from(&self, model: &Model) -> Option<String> {
+        let view = self.alone.stock.view(&self.sale, soon()).await.unwrap().unwrap();
+        let sku = &view.skus[0];
+        let figures = (sku.available, sku.held, sku.sold, sku.withdrawn, sku.stock);
+        let expected = (model.available, model.held, model.sold, model.withdrawn, model.stock());
+        if figures != expected {
+            return Some(format!("figures {figures:?}, not {expected:?}"));
+        }
+        let mut reservations = Vec::new();
+        for (id, shopper) in &self.ids {
+            let found = self.find(id, &self.request(*shopper, 0, 1).shopper.id).await;
+            reservations.push((found.state, found.units.len()));
+        }
+        let expected: Vec<_> = model.wishes.iter().map(|wish| (wish.state, wish.quantity as usize)).collect();
+        (reservations != expected).then(|| format!("reservations {reservations:?}, not {expected:?}"))
+    }
+
+    /// Has more time pass than a hold has.
+    async fn pass_time(&self) {
+        let sale = format!("{{{}}}", self.sale);
+        let Value::Bytes(clock) = command(&self.alone.redis, "HGET", &[&sale, "clock"]).await else {
+            panic!("a sale without a clock")
+        };
+        let clock: i64 = String::from_utf8_lossy(&clock).parse().unwrap();
+        let clock = clock.max(Timestamp::now().as_millisecond()) + 1_000 * (i64::from(HOLD_SECONDS) + 1);
+        command(&self.alone.redis, "HSET", &[&sale, "clock", &clock.to_string()]).await;
     }
 
     async fn send(&self, step: Step) -> String {
@@ -119,6 +208,11 @@ impl Real<'_> {
                 ledger.load(stock, sale, soon()).await.unwrap();
                 "changed".to_owned()
             }
+            Step::Expire => {
+                self.pass_time().await;
+                stock.expire(sale, 100, soon()).await.unwrap();
+                "over".to_owned()
+            }
             Step::Release(number)
             | Step::Begin(number)
             | Step::Confirm(number)
@@ -158,15 +252,13 @@ impl Real<'_> {
                 }
                 format!("{:?}", self.find(id, shopper).await.state).to_lowercase()
             }
-            Step::Cancel(_) => {
-                match ledger.cancel(&id.order(), jiff::Timestamp::now(), soon()).await.unwrap() {
-                    CancelOutcome::Cancelled(_) => {
-                        ledger.finish_in_stock(stock, sale, id, soon()).await.unwrap();
-                        "cancelled".to_owned()
-                    }
-                    CancelOutcome::OrderNotFound => "no order".to_owned(),
+            Step::Cancel(_) => match ledger.cancel(&id.order(), Timestamp::now(), soon()).await.unwrap() {
+                CancelOutcome::Cancelled(_) => {
+                    ledger.finish_in_stock(stock, sale, id, soon()).await.unwrap();
+                    "cancelled".to_owned()
                 }
-            }
+                CancelOutcome::OrderNotFound => "no order".to_owned(),
+            },
             step => panic!("{step:?} is not of a reservation"),
         }
     }
@@ -191,27 +283,24 @@ fn told_of_reserve(outcome: ReserveOutcome) -> String {
 }
 
 /// One sale, from its opening on, step by step.
-async fn run(alone: &Alone, steps: Vec<(Step, bool)>) -> TestCaseResult {
-    let definition = Definition { limit_per_shopper: LIMIT, ..units(STOCK) };
-    let record = SaleRecord::new(Sale::new(new_sale_id(), definition));
+async fn run(alone: &Alone, steps: Vec<(Step, Sent)>) -> TestCaseResult {
+    let closes_at = Timestamp::now() + SignedDuration::from_hours(24);
+    let terms =
+        Definition { limit_per_shopper: LIMIT, hold_seconds: HOLD_SECONDS, closes_at, ..units(STOCK) };
+    let record = SaleRecord::new(Sale::new(new_sale_id(), terms));
     alone.ledger.create_sale(&record, soon()).await.unwrap();
     alone.ledger.load(&alone.stock, &record.sale.id, soon()).await.unwrap();
     let secret = IdSecret::new(&[7; 32]).unwrap();
     let mut real = Real { alone, sale: record.sale.id, secret, ids: Vec::new() };
     let mut model = Model::of(STOCK);
-    for (step, is_sent_twice) in steps {
-        let told = Box::pin(real.take(step, is_sent_twice)).await;
-        prop_assert_eq!(&told, &model.take(step), "{:?}, then {:?}", step, model);
-        let view = alone.stock.view(&real.sale, soon()).await.unwrap().unwrap();
-        let sku = &view.skus[0];
-        let figures = (sku.available, sku.held, sku.sold, sku.withdrawn, sku.stock);
-        let expected = (model.available, model.held, model.sold, model.withdrawn, model.stock());
-        prop_assert_eq!(figures, expected, "after {:?}", step);
-        for ((id, shopper), wish) in real.ids.iter().zip(&model.wishes) {
-            let found = real.find(id, &real.request(*shopper, 0, 1).shopper.id).await;
-            prop_assert_eq!((found.state, found.units.len()), (wish.state, wish.quantity as usize));
+    for (step, sent) in steps {
+        if let Sent::Beside(other) = sent {
+            model = Box::pin(real.take_both([step, other], &model)).await?;
+            continue;
         }
-        prop_assert_eq!(real.ids.len(), model.wishes.len());
+        let told = Box::pin(real.take(step, matches!(sent, Sent::Twice))).await;
+        prop_assert_eq!(&told, &model.take(step), "{:?}, then {:?}", step, model);
+        prop_assert_eq!(real.differ_from(&model).await, None, "after {:?}", step);
     }
     Ok(())
 }
@@ -224,7 +313,7 @@ fn random_steps_are_answered_and_counted_as_a_plain_model_does() {
     let alone = runtime.block_on(Alone::with("steps", units(1)));
     let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed));
-    let steps = vec(step(), 1..STEPS);
+    let steps = vec(sent_step(), 1..STEPS);
     if let Err(failed) = runner.run(&steps, |steps| runtime.block_on(run(&alone, steps))) {
         panic!("{failed}");
     }

@@ -22,6 +22,8 @@ pub(crate) enum Step {
     /// What the sweep does with a confirm that nobody repeats.
     Settle(u8),
     Cancel(u8),
+    /// The time of every hold is over.
+    Expire,
     Restock {
         key: u8,
         quantity: u32,
@@ -43,7 +45,7 @@ pub(crate) struct Wish {
 }
 
 /// What the sale is, by arithmetic alone.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Model {
     pub(crate) available: u32,
     pub(crate) held: u32,
@@ -71,6 +73,7 @@ impl Model {
             Step::Confirm(number) => self.confirm(number),
             Step::Settle(number) => self.settle(number),
             Step::Cancel(number) => self.cancel(number),
+            Step::Expire => self.expire(),
             Step::Restock { key, quantity } => self.restock(key, quantity),
             Step::Withdraw { key, quantity } => self.withdraw(key, quantity),
             Step::Pause(is_paused) => {
@@ -151,6 +154,16 @@ impl Model {
             self.available += wish.quantity;
         }
         if wish.state == State::Cancelled { "cancelled" } else { "no order" }.to_owned()
+    }
+
+    /// A confirm that has begun keeps its units.
+    fn expire(&mut self) -> String {
+        for wish in self.wishes.iter_mut().filter(|wish| wish.state == State::Held) {
+            wish.state = State::Expired;
+            self.held -= wish.quantity;
+            self.available += wish.quantity;
+        }
+        "over".to_owned()
     }
 
     fn restock(&mut self, key: u8, quantity: u32) -> String {
