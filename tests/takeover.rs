@@ -1,9 +1,11 @@
 //! Redis has lost everything: the sale is built again of the ledger, whoever has a receipt keeps the hold, and
 //! no unit is sold twice.
 
+use data_encoding::BASE64URL_NOPAD;
 use reqwest::Method;
 use sale::Definition;
 use serde_json::{Value, json};
+use spillway::{Signal, signal};
 
 use crate::audit::sound_totals;
 use crate::shop::{Answer, Shop, Shopper, open_sale, open_sale_in, send, units};
@@ -85,12 +87,21 @@ async fn a_receipt_that_is_not_of_this_reservation_is_refused_and_changes_nothin
     let (head, signature) = receipt.rsplit_once('.').unwrap();
     let turned: String = signature.chars().rev().collect();
     let id = held.field("id");
+    let elsewhere = open_sale(units(1)).await;
+    let of_another_sale = elsewhere.reserve(&elsewhere.shopper("ann"), "a", 1).await;
+    let (header, rest) = receipt.split_once('.').unwrap();
+    let mut header: Value =
+        serde_json::from_slice(&BASE64URL_NOPAD.decode(header.as_bytes()).unwrap()).unwrap();
+    header["kid"] = json!("nobody-s");
+    let header = BASE64URL_NOPAD.encode(header.to_string().as_bytes());
     for (what, wrong) in [
+        ("another sale", of_another_sale.body["receipt"].clone()),
         ("another reservation", other.body["receipt"].clone()),
         ("another shopper", foreign.body["receipt"].clone()),
         ("another signature", json!(format!("{head}.{turned}"))),
         ("no signature", json!(head)),
-        ("an unknown key", json!(receipt.replacen("eyJ", "eyK", 1))),
+        ("an unknown key", json!(format!("{header}.{rest}"))),
+        ("no header", json!(receipt.replacen("eyJ", "eyK", 1))),
         ("too long", json!("x".repeat(10_000))),
         ("nothing", json!("")),
         ("a number", json!(7)),
@@ -112,4 +123,29 @@ async fn a_receipt_that_is_not_of_this_reservation_is_refused_and_changes_nothin
     assert_eq!(shop.release(&ann, other.field("id")).await.told(), "200 released");
     let used = confirm_with(&shop, &ann, other.field("id"), &other.body["receipt"]).await;
     assert_eq!(used.told(), "410 reservation-released");
+    // Nor can there ever be another sale of its name, of which a receipt could be.
+    let delete = shop.admin(Method::DELETE, &format!("/sales/{}", shop.sale));
+    assert_eq!(send(delete).await.told(), "405 method-not-allowed");
+}
+
+#[tokio::test]
+async fn a_receipt_confirms_nothing_while_redis_cannot_be_asked() {
+    let stack = private("takeover-frozen");
+    let shop = open_sale_in(stack.running().unwrap(), units(3)).await;
+    let ann = shop.shopper("ann");
+    let held = shop.reserve(&ann, "wish", 1).await;
+    let confirm = async || confirm_with(&shop, &ann, held.field("id"), &held.body["receipt"]).await;
+    for node in &shop.running.redis {
+        signal(node.pid, Signal::STOP);
+    }
+    let told = confirm().await;
+    let orders = shop.merchant.orders(&shop.sale, None).await.unwrap().orders;
+    for node in &shop.running.redis {
+        signal(node.pid, Signal::CONT);
+    }
+    assert!(["outcome-unknown", "stock-unavailable"].contains(&told.slug()), "{}", told.text);
+    assert_eq!((told.status, orders.len()), (503, 0), "{}", told.text);
+    let kept =
+        eventually("the confirm", async || Some(confirm().await).filter(|told| told.status != 503)).await;
+    assert_eq!((kept.told().as_str(), &kept.body["units"]), ("201 confirmed", &held.body["units"]));
 }

@@ -26,7 +26,7 @@ pub struct Clocks {
 
 impl Clocks {
     /// Clocks that are right, with their files in this folder. The library is installed where it is missing.
-    pub(crate) fn start(folder: PathBuf) -> Result<Self> {
+    pub fn start(folder: PathBuf) -> Result<Self> {
         programs::ensure_clocks()?;
         let library = library().context("libfaketime is in none of the folders /usr/lib/*/faketime")?;
         make_folder(&folder)?;
@@ -38,7 +38,8 @@ impl Clocks {
     }
 
     /// What a process has to be started with so that it goes by this clock.
-    pub(crate) fn environment(&self, name: &str) -> Vec<(String, String)> {
+    #[must_use]
+    pub fn environment(&self, name: &str) -> Vec<(String, String)> {
         let variables = [
             // The C library's own malloc comes before jemalloc, which Redis may be linked with: that one asks for the
             // time before it can be asked for memory, and the library needs some to tell it.
@@ -51,7 +52,7 @@ impl Clocks {
     }
 
     /// From a second later on the clock is off by so much: ahead, or behind where it is negative.
-    pub(crate) fn step(&self, name: &str, milliseconds: i32) -> Result<()> {
+    pub fn step(&self, name: &str, milliseconds: i32) -> Result<()> {
         write_private(&self.folder.join(name), &format!("{:+.3}", f64::from(milliseconds) / 1_000.0))
     }
 }

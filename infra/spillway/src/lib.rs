@@ -78,6 +78,7 @@ pub use arrivals::{Plan, Spacing};
 pub use audit::AuditArguments;
 pub use chaos::{ChaosArguments, ChaosPlan, Round};
 pub use chaos_fault::Fault;
+pub use clocks::Clocks;
 pub use cluster::ClusterArguments;
 pub use deploy_binaries::zipped_bytes;
 pub use deploy_check::CheckDeployArguments;

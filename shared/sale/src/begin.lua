@@ -28,7 +28,8 @@ local function hold_of_receipt()
   if not is_in_quarantine() or not ARGV[5] or tonumber(ARGV[10]) == sale.epoch then return nil end
   local r = {id = ARGV[2], state = 'h', shopper = ARGV[3], sku = ARGV[5], expires_at = tonumber(ARGV[6]),
     price = tonumber(ARGV[7]), currency = ARGV[8], limit = tonumber(ARGV[9]), epoch = sale.epoch, units = {}}
-  if now >= r.expires_at then return nil, {'EXPIRED', now} end
+  -- By the clock of the node that gave it, which is gone, its time may not be over yet.
+  if now - skew_ms >= r.expires_at then return nil, {'EXPIRED', now} end
   local sku = load_sku(r.sku)
   if not sku then return nil end
   local serials = {}
@@ -51,6 +52,7 @@ local missing = load_sale()
 if missing then return missing end
 touch_clock()
 local r, refusal = load_reservation(ARGV[2]), nil
+local is_on_record = r ~= nil
 if not r then r, refusal = hold_of_receipt() end
 if refusal then return refusal end
 if not r or r.shopper ~= ARGV[3] then return {'RESERVATION_NOT_FOUND', now} end
@@ -64,7 +66,7 @@ end
 if r.state == 'o' then return tell({'ORDERED', now}, r) end
 if r.state == 'k' then return {'CANCELLED', now} end
 if r.state == 'r' then return {'RELEASED', now} end
-if r.state == 'x' or now >= r.expires_at then return {'EXPIRED', now} end
+if r.state == 'x' or (is_on_record and now >= r.expires_at) then return {'EXPIRED', now} end
 
 r.state = 'c'
 store_reservation(r)

@@ -1,0 +1,49 @@
+//! What a confirm writes to Redis before it goes to the ledger counts only when a replica has it.
+
+use std::time::Duration;
+
+use ledger::{CONFIRM_DEADLINE, ConfirmOutcome};
+use sale::{BeginOutcome, Deadline, ExchangeOutcome, Next};
+use spillway::{Signal, signal};
+
+use crate::shop::units;
+use crate::system::{eventually, soon};
+use crate::takeover_parts::Alone;
+
+/// Shorter than a master waits for replicas that it has lost before it refuses writes altogether.
+fn brief() -> Deadline {
+    Deadline::after(Duration::from_millis(500))
+}
+
+#[tokio::test]
+async fn a_mark_and_an_exchange_that_no_replica_has_are_told_as_unknown_and_nothing_is_sold() {
+    let alone = Alone::with("marks", units(4)).await;
+    let (stock, id) = (&alone.stock, &alone.id);
+    let (first, second) = (alone.reserve(1, 1).await, alone.reserve(2, 1).await);
+    let begun = stock.begin(id, &second.id, &second.shopper, None, CONFIRM_DEADLINE, soon()).await.unwrap();
+    assert!(matches!(begun, BeginOutcome::Begun(_)), "{begun:?}");
+    let replicas = alone.replicas().await;
+    for pid in &replicas {
+        signal(*pid, Signal::STOP);
+    }
+    let begun = stock.begin(id, &first.id, &first.shopper, None, CONFIRM_DEADLINE, brief()).await;
+    let exchanged = stock.exchange(id, &second.id, &second.units, brief()).await;
+    let confirmed = alone.ledger.confirm(stock, id, &first.id, &first.shopper, None, brief()).await;
+    for pid in &replicas {
+        signal(*pid, Signal::CONT);
+    }
+    assert!(begun.as_ref().is_err_and(|error| error.next() == Next::OutcomeUnknown), "{begun:?}");
+    assert!(exchanged.as_ref().is_err_and(|error| error.next() == Next::OutcomeUnknown), "{exchanged:?}");
+    assert!(confirmed.is_err(), "{confirmed:?}");
+    assert_eq!(alone.ledger.order(&first.order_id(), soon()).await.unwrap(), None);
+
+    let confirmed = eventually("the confirm", async || {
+        alone.ledger.confirm(stock, id, &first.id, &first.shopper, None, soon()).await.ok()
+    })
+    .await;
+    assert!(matches!(confirmed, ConfirmOutcome::Confirmed(_)), "{confirmed:?}");
+    let exchanged = stock.exchange(id, &second.id, &second.units, soon()).await.unwrap();
+    let ExchangeOutcome::Exchanged(other) = exchanged else { panic!("{exchanged:?}") };
+    assert_ne!(other.units, second.units);
+    assert_eq!(alone.figures().await, "1/1/2/0", "the exchange was done once");
+}

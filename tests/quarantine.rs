@@ -1,0 +1,74 @@
+//! The quarantine of a takeover: how long units are kept back, which receipts count meanwhile, and sales of many parts.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use ledger::{ConfirmOutcome, StoreOutcome};
+use sale::{Deadline, Definition, Reservation};
+use sentinel::Value;
+
+use crate::settle::reservation;
+use crate::shop::units;
+use crate::system::{command, soon};
+use crate::takeover::brief;
+use crate::takeover_parts::Alone;
+
+#[tokio::test]
+async fn units_are_kept_back_for_the_longest_hold_that_ever_was_a_confirm_at_its_end_and_the_allowance_for_clocks()
+ {
+    let alone = Alone::with("quarantine-length", Definition { hold_seconds: 60, ..units(2) }).await;
+    let mut record = alone.load().await;
+    record.sale.definition.hold_seconds = 10;
+    record.sale.version += 1;
+    assert_eq!(alone.ledger.store_sale(&record, soon()).await.unwrap(), StoreOutcome::Stored);
+    alone.load().await;
+    alone.lose().await;
+    alone.rebuild().await;
+    let sale = format!("{{{}}}", alone.id);
+    let times = command(&alone.redis, "HMGET", &[&sale, "quarantine_until", "clock"]).await;
+    let Value::Array(times) = times else { panic!("{times:?}") };
+    let milliseconds = |value: &Value| match value {
+        Value::Bytes(text) => String::from_utf8_lossy(text).parse::<i64>().unwrap(),
+        other => panic!("{other:?}"),
+    };
+    let [until, read_at] = [&times[0], &times[1]].map(milliseconds);
+    assert_eq!(until - read_at, 60_000 + 10_000 + 500);
+}
+
+#[tokio::test]
+async fn a_receipt_counts_until_its_hold_is_over_and_where_it_is_of_an_earlier_epoch() {
+    let alone = Alone::with("quarantine-receipts", units(4)).await;
+    let [ann, bob, cat] = [alone.reserve(1, 1).await, alone.reserve(2, 1).await, alone.reserve(3, 1).await];
+    alone.lose().await;
+    alone.rebuild().await;
+    let ago = |milliseconds| Timestamp::now() - SignedDuration::from_millis(milliseconds);
+    let over = Reservation { expires_at: ago(2_000), ..ann };
+    assert_eq!(alone.confirm(&over).await, ConfirmOutcome::Expired);
+    assert_eq!(alone.figures().await, "0/0/0/4", "its unit stays where it is");
+    let of_this_epoch = Reservation { epoch: 2, ..bob };
+    assert_eq!(alone.confirm(&of_this_epoch).await, ConfirmOutcome::ReservationNotFound);
+    assert_eq!(alone.figures().await, "0/0/0/4");
+    // The clock of the node that gave it may have been behind that of this one.
+    let just_over = Reservation { expires_at: ago(0), ..cat };
+    assert!(matches!(alone.confirm(&just_over).await, ConfirmOutcome::Confirmed(_)));
+    assert_eq!(alone.figures().await, "0/0/1/3");
+}
+
+#[tokio::test]
+async fn a_sale_of_several_parts_is_built_again_whole_by_two_at_once() {
+    let alone = Alone::with("quarantine-parts", brief(1_200)).await;
+    for units in [vec![1, 500], vec![501], vec![1_000, 1_001], vec![1_200]] {
+        let sold = Reservation { sale: alone.id.clone(), units, ..reservation(1) };
+        alone.ledger.record(&sold, Timestamp::now(), soon()).await.unwrap();
+    }
+    alone.lose().await;
+    let record = alone.load().await;
+    let build = async || {
+        let deadline = Deadline::after(Duration::from_mins(1));
+        alone.ledger.rebuild(&alone.stock, &record, deadline).await.unwrap();
+    };
+    tokio::join!(build(), build());
+    assert_eq!(alone.figures().await, "0/0/6/1194");
+    alone.end().await;
+    assert_eq!(alone.figures().await, "1194/0/6/0");
+}
