@@ -34,7 +34,7 @@ pub struct OrderAnswer {
     pub total_minor: u64,
     /// ISO 4217 code.
     pub currency: String,
-    /// When it was confirmed, by Redis's clock.
+    /// When it was confirmed, by the clock of the function that did.
     #[cfg_attr(feature = "schema", schemars(with = "sale::Time"))]
     pub confirmed_at: Timestamp,
     /// When it was cancelled, if it was.

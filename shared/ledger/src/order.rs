@@ -33,7 +33,7 @@ pub struct Order {
     pub currency: String,
     /// Where it stands.
     pub state: OrderState,
-    /// When it was confirmed, by Redis's clock.
+    /// When it was confirmed, by the clock of the function that did.
     pub confirmed_at: Timestamp,
     /// When it was cancelled, if it was.
     pub cancelled_at: Option<Timestamp>,
