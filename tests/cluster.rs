@@ -17,9 +17,9 @@ fn faults(answer: &Answer) -> String {
     answer.body["faults"].to_string()
 }
 
-/// The figures that the monitor published last.
-fn published(running: &Running) -> Option<Value> {
-    let log = std::fs::read_to_string(running.logs.join("monitor.log")).ok()?;
+/// The figures that a monitor with this log published last.
+pub(crate) fn published(running: &Running, log: &str) -> Option<Value> {
+    let log = std::fs::read_to_string(running.logs.join(log)).ok()?;
     let lines = log.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     lines.into_iter().find(|line| line["_aws"].is_object())
 }
@@ -50,14 +50,14 @@ async fn an_operator_sees_master_replicas_and_sentinels() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_monitor_publishes_every_figure_that_it_declares() {
     let running = crate::system::shared();
-    let line = eventually("a line of figures", async || published(&running)).await;
+    let line = eventually("a line of figures", async || published(&running, "monitor.log")).await;
     let metrics = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
     assert_eq!(metrics.len(), 13);
     for metric in metrics {
         assert!(line[metric["Name"].as_str().unwrap()].is_u64(), "{metric} in {line}");
     }
     assert_eq!((&line["MasterReachable"], &line["SentinelsWithQuorum"]), (&1.into(), &3.into()));
-    assert_eq!(line["MasterName"], "spillway");
+    assert_eq!((&line["MasterName"], &line["FunctionName"]), (&"spillway".into(), &"monitor".into()));
     assert!(line["_aws"]["Timestamp"].as_i64().unwrap() > 1_700_000_000_000);
 }
 
@@ -78,7 +78,7 @@ async fn what_is_wrong_with_the_cluster_is_told_in_sentences_and_by_the_exit_cod
     assert!(run.code != Some(0) && run.err.contains("behind"), "{:?} {}", run.code, run.err);
     assert!(run.out.contains(&format!("! Replica {}", replica.address)), "{}", run.out);
     eventually("the figure", async || {
-        published(&running).filter(|line| line["ReplicaLagSeconds"].as_u64().unwrap() > 2)
+        published(&running, "monitor.log").filter(|line| line["ReplicaLagSeconds"].as_u64().unwrap() > 2)
     })
     .await;
     signal(replica.pid, Signal::CONT);

@@ -10,9 +10,24 @@ use serde_json::{Map, Value, json};
 /// The name space of all metrics.
 const NAMESPACE: &str = "Spillway";
 
+/// Whose figures they are. Two stacks in one account and region differ by the function alone.
+pub(crate) struct Source<'a> {
+    /// What the sentinels call the master.
+    pub(crate) master_name: &'a str,
+    /// Who looked: the name of a Lambda function, or `monitor`.
+    pub(crate) function_name: &'a str,
+}
+
+impl Source<'_> {
+    /// Name and value of every dimension.
+    fn dimensions(&self) -> [(&'static str, &str); 2] {
+        [("MasterName", self.master_name), ("FunctionName", self.function_name)]
+    }
+}
+
 /// Writes the figures of one look.
-pub(crate) fn publish(master_name: &str, cluster: &Cluster, status: &RedisStatus) {
-    let line = embedded(master_name, cluster, status, Timestamp::now());
+pub(crate) fn publish(source: &Source<'_>, cluster: &Cluster, status: &RedisStatus) {
+    let line = embedded(source, cluster, status, Timestamp::now());
     // Where nobody reads, there is nobody to tell.
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
@@ -43,8 +58,8 @@ fn metrics(cluster: &Cluster, status: &RedisStatus) -> [(&'static str, &'static 
     ]
 }
 
-fn embedded(master_name: &str, cluster: &Cluster, status: &RedisStatus, now: Timestamp) -> Value {
-    let metrics = metrics(cluster, status);
+fn embedded(source: &Source<'_>, cluster: &Cluster, status: &RedisStatus, now: Timestamp) -> Value {
+    let (metrics, dimensions) = (metrics(cluster, status), source.dimensions());
     let declared: Vec<_> =
         metrics.iter().map(|(name, unit, _)| json!({ "Name": name, "Unit": unit })).collect();
     let mut line = Map::new();
@@ -54,12 +69,14 @@ fn embedded(master_name: &str, cluster: &Cluster, status: &RedisStatus, now: Tim
             "Timestamp": now.as_millisecond(),
             "CloudWatchMetrics": [{
                 "Namespace": NAMESPACE,
-                "Dimensions": [["MasterName"]],
+                "Dimensions": [dimensions.map(|(name, _)| name)],
                 "Metrics": declared,
             }],
         }),
     );
-    line.insert("MasterName".to_owned(), master_name.into());
+    for (name, value) in dimensions {
+        line.insert(name.to_owned(), value.into());
+    }
     line.insert("function".to_owned(), "monitor".into());
     for (name, _, value) in metrics {
         line.insert(name.to_owned(), value.into());

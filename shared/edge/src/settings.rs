@@ -84,6 +84,9 @@ pub const SECRET_SETTINGS: &[&str] = &[
 /// Lambda's own variable: where the runtime interface is.
 const LAMBDA_RUNTIME: &str = "AWS_LAMBDA_RUNTIME_API";
 
+/// Lambda's own variable: what the function is called in its account and region.
+const LAMBDA_FUNCTION: &str = "AWS_LAMBDA_FUNCTION_NAME";
+
 /// Reads settings and collects what is wrong with them.
 pub struct Settings {
     pub(crate) variables: HashMap<String, String>,
@@ -249,6 +252,12 @@ impl Settings {
             None if self.variables.contains_key(LAMBDA_RUNTIME) => Some(Door::Lambda),
             None => self.fault(LISTEN, "is missing, and there is no Lambda runtime either"),
         }
+    }
+
+    /// What Lambda calls this function; self-hosted it has no such name.
+    #[must_use]
+    pub fn lambda_function(&self) -> Option<&str> {
+        self.variables.get(LAMBDA_FUNCTION).map(String::as_str)
     }
 
     /// For a function that no other door leads to.
