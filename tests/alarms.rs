@@ -1,4 +1,5 @@
-//! What `infra/observability.yaml` asks of the monitor's figures, against what the monitor writes.
+//! What `infra/observability.yaml` asks of the monitor's figures, against what the monitor writes; and what the runbook
+//! says of every alarm.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,7 +11,7 @@ use yaml_rust2::{Yaml, YamlLoader};
 
 use crate::cluster::published;
 use crate::system::{eventually, shared};
-use crate::tidy::read;
+use crate::tidy::{files, read};
 
 /// The monitor's.
 const NAMESPACE: &str = "Spillway";
@@ -89,4 +90,24 @@ async fn every_figure_that_alarms_and_dashboard_ask_for_is_one_that_the_monitor_
     }
     let passed = &template("infra/template.yaml")["Resources"]["Observability"]["Properties"]["Parameters"];
     assert_eq!(passed["Monitor"].as_str(), Some("Monitor"), "they are told their own stack's");
+}
+
+#[test]
+fn the_runbook_says_of_every_alarm_what_to_do_and_of_none_that_there_is_not() {
+    let mut alarms = Vec::new();
+    for path in files("infra", "yaml") {
+        let template = template(path);
+        let resources = template["Resources"].as_hash().into_iter().flatten();
+        let of_alarms = resources.filter(|(_, it)| it["Type"].as_str() == Some("AWS::CloudWatch::Alarm"));
+        alarms.extend(of_alarms.map(|(name, _)| text(name)));
+    }
+    let document = read("docs/operations.md");
+    let (_, table) = document.split_once("\n| alarm |").unwrap();
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let cells = rows.map(|row| row.split('|').nth(1).unwrap());
+    let mut explained: Vec<_> =
+        cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect();
+    alarms.sort();
+    explained.sort();
+    assert_eq!(explained, alarms);
 }
