@@ -1,4 +1,5 @@
-//! What the CDN lets through: every request that a function answers, with every cookie that one reads.
+//! What the CDN lets through: every request that a function answers, with every cookie that one reads, and every answer
+//! that a page of another site may read.
 
 use std::collections::BTreeSet;
 
@@ -63,6 +64,29 @@ fn every_request_that_a_function_answers_passes_the_cdn_with_all_that_it_needs()
         function: "queue".to_owned(),
     };
     assert!(fault(distribution, &refused).is_some(), "what is the same for all takes no POST");
+}
+
+/// What is kept for all is asked for once, whoever's page asks: it must be open to all of them. For the rest the API sees
+/// the origin, and answers it.
+#[test]
+fn pages_of_other_sites_may_read_the_status_and_all_that_functions_answer_but_pages() {
+    let template = template();
+    let resources = &template["Resources"];
+    let cors = &resources["OpenHeaders"]["Properties"]["ResponseHeadersPolicyConfig"]["CorsConfig"];
+    assert!(texts(&cors["AccessControlAllowOrigins"]["Items"]).contains("*"));
+    let headers = &resources["Personal"]["Properties"]["OriginRequestPolicyConfig"]["HeadersConfig"];
+    assert_eq!(headers["HeaderBehavior"].as_str(), Some("allExcept"));
+    assert_eq!(texts(&headers["Headers"]), BTreeSet::from(["host"]), "origin is passed on");
+    let distribution = &resources["Distribution"]["Properties"]["DistributionConfig"];
+    let is_for_scripts = |route: &Route| route.function != "page" || route.path.ends_with("/status");
+    let routes: Vec<_> = of_functions().into_iter().filter(is_for_scripts).collect();
+    assert!(routes.iter().any(|route| route.path == "/sales/{sale}/status"));
+    for route in routes {
+        let behaviour = behaviour(distribution, &address(&route.path));
+        let is_open = field(behaviour, "ResponseHeadersPolicyId").as_str() == Some("OpenHeaders");
+        let is_personal = field(behaviour, "OriginRequestPolicyId").as_str() == Some("Personal");
+        assert!(is_open || is_personal, "no other site may read {route:?}");
+    }
 }
 
 #[test]
