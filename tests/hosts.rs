@@ -1,6 +1,7 @@
-//! A system of several hosts: three gateways and two instances of each function, each at a loopback address of its
-//! own, over the Redis nodes, the sentinels and the ledger of one stack. Whichever process is killed while a crowd
-//! buys, no request fails that one repeat at another gateway does not cure, and afterwards the books add up.
+//! A system of several hosts: three gateways and two instances of each function, but for `monitor`, each at a loopback
+//! address of its own, over the Redis nodes, the sentinels and the ledger of one stack. Whichever process is killed
+//! while a crowd buys, no request fails that one repeat at another gateway does not cure, and afterwards the books add
+//! up.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -21,7 +22,12 @@ use crate::system::{command, eventually, private, redis};
 
 const GATEWAYS: [[u8; 4]; 3] = [[127, 0, 0, 2], [127, 0, 0, 3], [127, 0, 0, 4]];
 const INSTANCES: [[u8; 4]; 2] = [[127, 0, 0, 5], [127, 0, 0, 6]];
-const FUNCTIONS: [&str; 7] = ["session", "page", "queue", "reserve", "confirm", "admin", "sweep"];
+const FUNCTIONS: [&str; 8] = ["session", "page", "queue", "reserve", "confirm", "admin", "sweep", "monitor"];
+
+/// How many instances of a function there are. Of two monitors the figures would count twice.
+fn instances_of(name: &str) -> usize {
+    if name == "monitor" { 1 } else { INSTANCES.len() }
+}
 
 /// A tenth of a crowd comes to nothing: all units are sold.
 const SHOPPERS: u32 = 330;
@@ -47,8 +53,11 @@ impl Hosts {
         let address = |ip: [u8; 4]| SocketAddr::from((ip, any_free_port().unwrap()));
         let gateway_addresses: Vec<_> = GATEWAYS.map(address).to_vec();
         running.url = format!("http://{}", gateway_addresses[0]);
-        let addresses =
-            FUNCTIONS.iter().map(|name| ((*name).to_owned(), INSTANCES.map(address).to_vec())).collect();
+        let addresses = FUNCTIONS.iter().map(|name| {
+            let addresses: Vec<_> = INSTANCES.into_iter().take(instances_of(name)).map(address).collect();
+            ((*name).to_owned(), addresses)
+        });
+        let addresses = addresses.collect();
         let mut hosts = Self {
             gateways: GATEWAYS.map(|_| None).into(),
             functions: BTreeMap::new(),
@@ -59,8 +68,9 @@ impl Hosts {
             stack,
         };
         for name in FUNCTIONS {
-            hosts.start_function(name, 0);
-            hosts.start_function(name, 1);
+            for instance in 0..instances_of(name) {
+                hosts.start_function(name, instance);
+            }
         }
         for index in 0..GATEWAYS.len() {
             hosts.start_gateway(index);
