@@ -55,6 +55,7 @@ mod openapi_operations;
 mod openapi_operations_door;
 mod openapi_problems;
 mod page;
+mod passwords;
 mod problems;
 mod provider;
 mod publish;

@@ -11,7 +11,7 @@ use crate::system::{empty_folder, eventually};
 use crate::tidy::read;
 
 /// The secrets of a stack, each a file, and an `aws` that reads and writes them.
-struct Vault {
+pub(crate) struct Vault {
     secrets: PathBuf,
     /// On which the scripts find that `aws`.
     search_path: String,
@@ -32,7 +32,10 @@ while (($#)); do
 done
 [[ ${stage:-AWSCURRENT} == AWSCURRENT ]] || id+=.$stage
 case $operation in
-  "secretsmanager get-secret-value") cat "$VAULT/$id" ;;
+  "secretsmanager get-secret-value")
+    [[ -e $VAULT/$id ]] || { echo "An error occurred (ResourceNotFoundException)" >&2 && exit 254; }
+    cat "$VAULT/$id"
+    ;;
   "secretsmanager put-secret-value") printf '%s' "$text" >"$VAULT/$id" ;;
   *) exit 64 ;;
 esac
@@ -40,11 +43,11 @@ esac
 
 impl Vault {
     /// One with a password for every user and an authority that is not made yet, as the stack begins.
-    fn new(folder: &Path) -> Self {
+    pub(crate) fn new(folder: &Path) -> Self {
         let vault = Self { secrets: folder.join("vault"), search_path: fake_aws(&folder.join("bin"), AWS) };
         for (server, file) in [("redis", "users.acl"), ("sentinel", "sentinel-users.acl")] {
             for user in users(file) {
-                vault.put(&format!("shop/{server}/{user}"), &format!("{{\"PASSWORD\":\"{PASSWORD}\"}}"));
+                vault.put_password(&format!("shop/{server}/{user}"), PASSWORD);
             }
         }
         vault.put("authority", "{}");
@@ -55,6 +58,16 @@ impl Vault {
         let path = self.secrets.join(id);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
+    }
+
+    /// Into the secret of a user, `shop/SERVER/USER`, with `.STAGE` behind it where it is not the present one.
+    pub(crate) fn put_password(&self, id: &str, password: &str) {
+        self.put(id, &format!("{{\"PASSWORD\":\"{password}\"}}"));
+    }
+
+    /// Writes a host's file of passwords.
+    pub(crate) fn write_passwords(&self, file: &Path) -> Output {
+        self.run("10.20.0.4:6379", "passwords", &[file.to_str().unwrap()])
     }
 
     /// Runs a script of a host with this first master.
@@ -73,13 +86,13 @@ impl Vault {
 }
 
 /// Users with a password.
-fn users(file: &str) -> Vec<String> {
+pub(crate) fn users(file: &str) -> Vec<String> {
     let text = read(format!("infra/redis/{file}"));
     let lines = text.lines().filter(|line| line.starts_with("user ") && line.contains("{{passwords}}"));
     lines.map(|line| line.split(' ').nth(1).unwrap().to_owned()).collect()
 }
 
-fn fine(output: &Output) {
+pub(crate) fn fine(output: &Output) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -91,7 +104,7 @@ async fn nodes_with_the_certificates_and_passwords_of_a_host_replicate_and_are_r
     let tls = folder.join("tls");
     fine(&vault.run("127.0.0.1:6379", "certificate", &["127.0.0.1", tls.to_str().unwrap()]));
     let secrets = folder.join("secrets");
-    fine(&vault.run("127.0.0.1:6379", "passwords", &[secrets.to_str().unwrap()]));
+    fine(&vault.write_passwords(&secrets));
     assert_eq!(std::fs::metadata(&secrets).unwrap().permissions().mode() & 0o777, 0o600);
     let nodes = nodes.start_all_with(tls).await;
     let run = eventually("a look at the cluster", async || {
@@ -135,22 +148,37 @@ fn every_host_has_a_certificate_of_one_authority_which_the_first_one_makes() {
 }
 
 #[test]
-fn the_password_before_the_present_one_stays_valid_until_the_next_change() {
+fn the_password_to_come_and_the_one_before_are_valid_beside_the_present_one_which_a_host_uses() {
     let folder = empty_folder("node-passwords");
     let vault = Vault::new(&folder);
     let file = folder.join("secrets");
     let of_page = || {
-        fine(&vault.run("10.20.0.4:6379", "passwords", &[file.to_str().unwrap()]));
+        fine(&vault.write_passwords(&file));
         let text = std::fs::read_to_string(&file).unwrap();
-        text.lines().filter(|line| line.starts_with("redis page ")).map(str::to_owned).collect::<Vec<_>>()
+        let passwords = text.lines().filter_map(|line| line.strip_prefix("redis page "));
+        passwords.map(str::to_owned).collect::<Vec<_>>()
     };
-    assert_eq!(of_page(), [format!("redis page {PASSWORD}")]);
-    vault.put("shop/redis/page.AWSPREVIOUS", &format!("{{\"PASSWORD\":\"{PASSWORD}\"}}"));
-    vault.put("shop/redis/page", "{\"PASSWORD\":\"the-next-password-of-page\"}");
-    let both = ["redis page the-next-password-of-page".to_owned(), format!("redis page {PASSWORD}")];
-    assert_eq!(of_page(), both, "the first is the one used");
-    std::fs::remove_file(vault.secrets.join("shop/redis/page")).unwrap();
-    let failed = vault.run("10.20.0.4:6379", "passwords", &[file.to_str().unwrap()]);
-    assert!(!failed.status.success(), "a password that cannot be read is no empty password");
-    assert_eq!(std::fs::read_to_string(&file).unwrap().matches("redis page ").count(), 2, "what was stays");
+    let (next, third) = ("the-next-password-of-page", "the-third-password-of-page");
+    assert_eq!(of_page(), [PASSWORD]);
+    vault.put_password("shop/redis/page.AWSPENDING", next);
+    assert_eq!(of_page(), [PASSWORD, next]);
+    // Secrets Manager leaves the stage of what was pending where it is.
+    vault.put_password("shop/redis/page", next);
+    vault.put_password("shop/redis/page.AWSPREVIOUS", PASSWORD);
+    assert_eq!(of_page(), [next, PASSWORD]);
+    vault.put_password("shop/redis/page.AWSPENDING", third);
+    assert_eq!(of_page(), [next, third, PASSWORD]);
+
+    // A folder in the place of a file is what cannot be read.
+    for stage in [".AWSPENDING", ""] {
+        let path = vault.secrets.join(format!("shop/redis/page{stage}"));
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        let failed = vault.write_passwords(&file);
+        assert!(!failed.status.success(), "a password that cannot be read is not one that is not there");
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(text.matches("redis page ").count(), 3, "what was stays");
+        std::fs::remove_dir(&path).unwrap();
+    }
+    assert!(!folder.join("secrets.said").exists());
 }

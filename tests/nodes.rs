@@ -210,30 +210,28 @@ impl Nodes {
 
     /// A node's answer to a command; empty where there is none.
     pub(crate) fn ask(&self, index: usize, command: &[&str]) -> String {
-        self.ask_port(self.redis_ports[index], command)
+        self.ask_port(self.redis_ports[index], ("operator", PASSWORD), command)
+    }
+
+    /// Whether a node lets `reserve` in with this password, and its sentinel `function`.
+    pub(crate) fn let_in(&self, index: usize, password: &str) -> bool {
+        let doors = [(self.redis_ports[index], "reserve"), (self.sentinel_ports[index], "function")];
+        doors.into_iter().all(|(port, user)| self.ask_port(port, (user, password), &["PING"]) == "PONG")
     }
 
     /// A sentinel's answer; empty where there is none.
     pub(crate) fn ask_sentinel(&self, index: usize, question: &[&str]) -> String {
-        self.ask_port(self.sentinel_ports[index], &[&["SENTINEL"], question].concat())
+        let command = [&["SENTINEL"], question].concat();
+        self.ask_port(self.sentinel_ports[index], ("operator", PASSWORD), &command)
     }
 
-    fn ask_port(&self, port: u16, command: &[&str]) -> String {
+    fn ask_port(&self, port: u16, (user, password): (&str, &str), command: &[&str]) -> String {
         let mut client = Command::new("redis-cli");
-        client.args([
-            "-e",
-            "-h",
-            self.host,
-            "-p",
-            &port.to_string(),
-            "--user",
-            "operator",
-            "--no-auth-warning",
-        ]);
+        client.args(["-e", "-h", self.host, "-p", &port.to_string(), "--user", user, "--no-auth-warning"]);
         if let Some(folder) = &self.tls {
             client.arg("--tls").arg("--cacert").arg(folder.join("ca.pem"));
         }
-        let output = client.args(command).env("REDISCLI_AUTH", PASSWORD).output().unwrap();
+        let output = client.args(command).env("REDISCLI_AUTH", password).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
         if output.status.success() { text.trim().to_owned() } else { String::new() }
     }

@@ -49,7 +49,7 @@ async fn write(client: Client, is_over: Arc<AtomicBool>) -> Vec<String> {
 }
 
 /// Moves the master away from this node, without loss.
-async fn move_master(nodes: &Nodes, index: usize) {
+pub(crate) async fn move_master(nodes: &Nodes, index: usize) {
     eventually("a planned failover", async || {
         if nodes.master() != Some(index) {
             return Some(());
@@ -62,7 +62,7 @@ async fn move_master(nodes: &Nodes, index: usize) {
 }
 
 /// Whether everything is as it must be before the next host is touched.
-fn is_whole(nodes: &Nodes) -> bool {
+pub(crate) fn is_whole(nodes: &Nodes) -> bool {
     spillway_with(&nodes.settings(), &["cluster", "--from-env"]).code == Some(0)
 }
 
