@@ -1,5 +1,5 @@
 //! What a host on AWS makes before its Redis starts: `infra/nodes/certificate` and `infra/nodes/passwords`, against
-//! secrets in files instead of Secrets Manager.
+//! secrets in files instead of Secrets Manager; and `infra/nodes/as-operator`, with which one works there.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -7,8 +7,9 @@ use std::process::{Command, Output};
 
 use crate::fake_aws::fake_aws;
 use crate::nodes::{Nodes, PASSWORD};
+use crate::settings::binary;
 use crate::system::{empty_folder, eventually};
-use crate::tidy::read;
+use crate::tidy::{read, root};
 
 /// The secrets of a stack, each a file, and an `aws` that reads and writes them.
 pub(crate) struct Vault {
@@ -113,6 +114,35 @@ async fn nodes_with_the_certificates_and_passwords_of_a_host_replicate_and_are_r
     })
     .await;
     assert!(run.out.contains("quorum 2 of 3"), "{}{}", run.out, run.err);
+
+    let sentinels = nodes.settings().into_iter().find(|(name, _)| *name == "REDIS_SENTINELS").unwrap().1;
+    std::fs::write(folder.join("node.env"), format!("NODE_SENTINELS={sentinels}\n")).unwrap();
+    std::fs::copy(&secrets, folder.join("redis-secrets")).unwrap();
+    let look = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/nodes/as-operator"))
+        .arg(binary("spillway"))
+        .args(["cluster", "--from-env"])
+        .env_clear()
+        .envs([("PATH", &vault.search_path), ("NODE_FILES", &folder.display().to_string())])
+        .output()
+        .unwrap();
+    fine(&look);
+    assert!(String::from_utf8_lossy(&look.stdout).contains("quorum 2 of 3"), "{look:?}");
+}
+
+/// A host unpacks them from an archive, which does not say so.
+#[test]
+fn every_script_of_a_host_is_made_executable_by_boot() {
+    let boot = read("infra/nodes/boot");
+    let made = boot.lines().find(|line| line.trim_start().starts_with("chmod +x ")).unwrap();
+    for folder in ["", "redis/"] {
+        for entry in std::fs::read_dir(root().join("infra/nodes").join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let script = format!("{folder}{}", path.file_name().unwrap().to_str().unwrap());
+            let is_script = path.is_file() && std::fs::read_to_string(&path).unwrap().starts_with("#!");
+            let is_executable = script == "boot" || made.contains(&format!("\"$here/{script}\""));
+            assert!(!is_script || is_executable, "nobody may run {script}");
+        }
+    }
 }
 
 #[test]

@@ -34,8 +34,9 @@ const PLAIN: [&str; 7] = [
 ];
 
 /// Shell scripts that hosts run.
-const SCRIPTS: [&str; 6] = [
+const SCRIPTS: [&str; 7] = [
     ".ci/run",
+    "infra/nodes/as-operator",
     "infra/nodes/boot",
     "infra/nodes/certificate",
     "infra/nodes/passwords",
