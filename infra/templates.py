@@ -7,6 +7,7 @@ what a local server of AWS's API has made.
                                        `sam deploy` of every stack to the server at this address, and what it has then
 """
 
+import copy
 import io
 import json
 import os
@@ -33,29 +34,46 @@ def read(path):
     return yaml_parse(Path(path).read_text())
 
 
+class Policies:
+    """Names of AWS's own policies, which the transform would ask IAM for."""
+
+    def load(self):
+        service = "arn:aws:iam::aws:policy/service-role/"
+        names = ["AWSLambdaBasicExecutionRole", "AWSLambdaVPCAccessExecutionRole", "AWSCodeDeployRoleForLambda"]
+        return {name: service + name for name in names} | {
+            "AWSXrayWriteOnlyAccess": "arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess"
+        }
+
+
+def transformed(template, code):
+    """The template as CloudFormation's transform makes it, with the code of every function uploaded there."""
+    template = copy.deepcopy(template)
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = code
+    defaults = {name: value["Default"] for name, value in template["Parameters"].items() if "Default" in value}
+    return transform(template, defaults, Policies())
+
+
+def of_type(template, kind):
+    """Properties of the resources of a type, by their names."""
+    resources = template["Resources"].items()
+    return {name: resource["Properties"] for name, resource in resources if resource["Type"] == kind}
+
+
 def translate(built, out):
     """Writes the template as CloudFormation's transform would make it, with the code where `sam build` has put it."""
     template = read(built)
-    folders = {}
-    for name, resource in template["Resources"].items():
-        if resource["Type"] == "AWS::Serverless::Function":
-            folders[name] = resource["Properties"].pop("CodeUri", None) or template["Globals"]["Function"]["CodeUri"]
-            # The transform wants to see it uploaded.
-            resource["Properties"]["CodeUri"] = "s3://bucket/key"
-
-    class Policies:
-        """Names of AWS's own policies, which the transform would ask IAM for."""
-
-        def load(self):
-            service = "arn:aws:iam::aws:policy/service-role/"
-            names = ["AWSLambdaBasicExecutionRole", "AWSLambdaVPCAccessExecutionRole", "AWSCodeDeployRoleForLambda"]
-            return {name: service + name for name in names} | {
-                "AWSXrayWriteOnlyAccess": "arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess"
-            }
-
-    defaults = {name: value["Default"] for name, value in template["Parameters"].items() if "Default" in value}
-    translated = transform(template, defaults, Policies())
-    for name, folder in folders.items():
+    translated = transformed(template, "s3://bucket/key")
+    functions = of_type(template, "AWS::Serverless::Function")
+    # Changed code is a new version, and the alias is told. A changed parameter is none: hence samconfig.toml is a part
+    # of the code.
+    changed = transformed(template, "s3://bucket/changed")
+    versions, others = (set(of_type(made, "AWS::Lambda::Version")) for made in [translated, changed])
+    if len(versions) != len(functions) or versions & others:
+        raise SystemExit(f"of {len(functions)} functions {len(versions - others)} have a new version for new code")
+    for name, properties in functions.items():
+        folder = properties.get("CodeUri") or template["Globals"]["Function"]["CodeUri"]
         translated["Resources"][name]["Properties"]["Code"] = folder
     Path(out).write_text(json.dumps(translated, indent=1))
     print(f"{len(template['Resources'])} resources became {len(translated['Resources'])}")
@@ -102,11 +120,7 @@ def rules():
     template = read(INFRA / "template.yaml")
     down_after_ms = setting("sentinel.conf", "sentinel down-after-milliseconds spillway")
     clients_max = setting("redis.conf", "maxclients")
-    functions = {
-        name: resource["Properties"]
-        for name, resource in template["Resources"].items()
-        if resource["Type"] == "AWS::Serverless::Function"
-    }
+    functions = of_type(template, "AWS::Serverless::Function")
     uses_redis = {
         name: properties
         for name, properties in functions.items()
@@ -255,7 +269,7 @@ def expect(is_so, what):
 def functions(local, template, ids):
     """Each function as the server has it, against the template."""
     client = local.client("lambda")
-    wanted = {name: r["Properties"] for name, r in template["Resources"].items() if r["Type"] == "AWS::Lambda::Function"}
+    wanted = of_type(template, "AWS::Lambda::Function")
     for name, properties in wanted.items():
         made = client.get_function(FunctionName=ids[name])
         configuration = made["Configuration"]
