@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use edge::{SECRET_SETTINGS, SETTINGS};
-use yaml_rust2::YamlLoader;
+use yaml_rust2::{Yaml, YamlLoader};
 
 use crate::acl::{bodies, with_what_it_calls};
 use crate::routes::{self, Entry, Gateway, Route, address};
 use crate::settings::binary;
-use crate::template::functions_of_templates;
+use crate::template::{TemplateFunction, functions_of_templates, http_events};
 use crate::tidy::{files, names_of, read};
 
 /// What is wrong with what a place says of the routes: one that it lacks, one that does not exist.
@@ -178,6 +178,65 @@ fn each_function_is_given_the_settings_that_it_reads_and_no_other() {
         let may_read: String = may_read.map(|(_, secret)| secret.as_str()).collect::<Vec<_>>().join(" ");
         assert_eq!(held_by_secrets(&may_read), held_by_secrets(secrets), "the secrets that {name} may read");
     }
+}
+
+/// What is wrong with how a new version of this function takes over, and is taken back where it fails.
+fn takeover_faults(function: &TemplateFunction, resources: &Yaml) -> Vec<String> {
+    let name = &function.name;
+    let capital = name[..1].to_uppercase() + &name[1..];
+    let log = format!("{capital}Log");
+    let alarm = &resources["FunctionErrors"]["Properties"];
+    let terms: Vec<_> = alarm["Metrics"].as_vec().into_iter().flatten().collect();
+    let is_term = |term: &&&Yaml| {
+        let metric = &term["MetricStat"]["Metric"];
+        metric["MetricName"].as_str() == Some("Errors")
+            && metric["Dimensions"][0]["Value"].as_str() == Some(capital.as_str())
+    };
+    let sum = terms.iter().find_map(|term| term["Expression"].as_str()).unwrap_or_default();
+    let id = terms.iter().find(is_term).and_then(|term| term["Id"].as_str());
+    let filter = &resources[format!("{capital}Errors").as_str()]["Properties"];
+    let counted = &filter["MetricTransformations"][0]["MetricName"];
+    let answered = terms.iter().find(|term| term["Id"].as_str() == Some("answered")).unwrap();
+    let mut faults = Vec::new();
+    for (is_so, fault) in [
+        (function.properties["DeploymentPreference"].is_badvalue(), "takes over in a way of its own"),
+        (id.is_some_and(|id| sum.contains(&format!("FILL({id},0)"))), "may crash without the alarm"),
+        (
+            filter["LogGroupName"].as_str() == Some(log.as_str())
+                && filter["FilterPattern"].as_str() == Some("{ $.status >= 500 }")
+                && *counted == answered["MetricStat"]["Metric"]["MetricName"],
+            "may answer 5xx without the alarm",
+        ),
+        (
+            function.properties["LoggingConfig"]["LogGroup"].as_str() == Some(log.as_str()),
+            "does not log where the alarm looks",
+        ),
+    ] {
+        if !is_so {
+            faults.push(format!("{name} {fault}"));
+        }
+    }
+    faults
+}
+
+#[test]
+fn a_new_version_of_a_function_that_fails_is_taken_back_whichever_it_is() {
+    let template = YamlLoader::load_from_str(&read("infra/template.yaml")).unwrap().remove(0);
+    let common = &template["Globals"]["Function"]["DeploymentPreference"];
+    assert_eq!(common["Type"].as_str(), Some("Deployment"));
+    assert_eq!(common["Alarms"][0].as_str(), Some("FunctionErrors"));
+    let ways = template["Parameters"]["Deployment"]["AllowedValues"].as_vec().unwrap();
+    assert!(ways.iter().all(|way| way.as_str().unwrap().starts_with("Canary")), "{ways:?}");
+    let mut answering = functions_of_templates();
+    answering.retain(|function| !http_events(function).is_empty());
+    assert!(answering.len() >= 7, "{}", answering.len());
+    let faults = |resources: &Yaml| {
+        answering.iter().flat_map(|function| takeover_faults(function, resources)).collect::<Vec<_>>()
+    };
+    assert!(faults(&template["Resources"]).is_empty(), "{:?}", faults(&template["Resources"]));
+    let mut without = template["Resources"].as_hash().unwrap().clone();
+    without.remove(&Yaml::String("ReserveErrors".to_owned()));
+    assert_eq!(faults(&Yaml::Hash(without)), ["reserve may answer 5xx without the alarm"]);
 }
 
 /// A call of the DynamoDB client, and the permission that it needs.

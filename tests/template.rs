@@ -15,7 +15,7 @@ pub(crate) struct TemplateFunction {
     pub(crate) environment: BTreeMap<String, String>,
     /// What its role may do, and with what.
     pub(crate) permissions: BTreeSet<(String, String)>,
-    properties: Yaml,
+    pub(crate) properties: Yaml,
 }
 
 /// Every function of every template. Tags such as `!Ref` fall away: what they stand before remains.
