@@ -148,6 +148,17 @@ def rules():
                 said = refused(template, others | {name: concurrency})
                 if (said is not None) != (provisioned > concurrency or concurrency + 400 > 900):
                     faults.append(f"{provisioned} ahead with {name} {concurrency}: {said or 'let through'}")
+    sizes = {"small": 2, "medium": 4, "large": 8, "xlarge": 16, "2xlarge": 32}
+    for kind in template["Parameters"]["NodeInstanceType"]["AllowedValues"]:
+        family, size = kind.split(".")
+        architecture = "arm64" if family.endswith("g") else "x86_64"
+        if template["Mappings"]["Nodes"].get(kind) != {"Architecture": architecture}:
+            faults.append(f"{kind} is {architecture}, which the mapping does not say")
+        memory = sizes[size] * (2 if family.startswith("r") else 1)
+        for volume in template["Parameters"]["NodeVolumeGiB"]["AllowedValues"]:
+            said = refused(template, {"NodeInstanceType": kind, "NodeVolumeGiB": volume})
+            if (said is not None) != (volume < 2 * memory):
+                faults.append(f"{volume} GiB of disk for {kind} with {memory} of memory: {said or 'let through'}")
     variables = [properties["Environment"]["Variables"] for properties in uses_redis.values()]
     spread_ms = min(each["REDIS_RECONNECT_SPREAD_MS"] for each in variables)
     if spread_ms < (900 + fixed) * CONNECT_MS:
@@ -160,6 +171,8 @@ def rules():
         (keys, True),
         (keys | {"ShopperIssuer": "https://id.example"}, True),
         (keys | named, False),
+        ({"ShopperIssuer": "https://id.example"}, True),
+        ({"ShopperAudience": "shop"}, True),
         (certificate, True),
         (certificate | {"PublicUrl": "https://shop.example"}, False),
     ]:
