@@ -110,6 +110,35 @@ def refused(template, changed):
     return None
 
 
+def decided(term, template, values):
+    """A template's part with every `Fn::If` decided by these parameters."""
+    if isinstance(term, list):
+        return [decided(part, template, values) for part in term]
+    if not isinstance(term, dict):
+        return term
+    if set(term) == {"Fn::If"}:
+        condition, yes, no = term["Fn::If"]
+        return decided(yes if evaluate(template["Conditions"][condition], values) else no, template, values)
+    return {name: decided(part, template, values) for name, part in term.items()}
+
+
+def ledger_faults(template):
+    """Whoever has to do with the ledger has to do with the restored table where there is one, and with it alone."""
+    defaults = {name: parameter.get("Default") for name, parameter in template["Parameters"].items()}
+    users = of_type(template, "AWS::Serverless::Function")
+    users = {name: properties for name, properties in users.items() if "Ledger" in json.dumps(properties)}
+    users["Observability"] = template["Resources"]["Observability"]["Properties"]
+    faults = [] if len(users) == 4 else [f"the ledger is used by {sorted(users)}"]
+    for table, other in [("Ledger", "RestoredTable"), ("RestoredTable", "Ledger")]:
+        values = defaults | ({"RestoredTable": "restored"} if table == "RestoredTable" else {})
+        for name, properties in users.items():
+            text = json.dumps(decided(properties, template, values))
+            is_used, is_other = (re.search(rf'"Ref": "{each}"|["{{]{each}[.}}"]', text) for each in [table, other])
+            if not is_used or is_other:
+                faults.append(f"{name} does not use {table} alone")
+    return faults
+
+
 def setting(file, name):
     """A number of a Redis configuration."""
     return int(re.search(rf"^{name} (\d+)$", (INFRA / "redis" / file).read_text(), re.MULTILINE).group(1))
@@ -178,6 +207,7 @@ def rules():
     ]:
         if (refused(template, changed) is not None) != is_refused:
             faults.append(f"{changed} is {'let through' if is_refused else 'refused'}")
+    faults += ledger_faults(template)
     print(f"at most {most} environments of reserve and confirm hold, {fixed} of others; {len(steps) ** 2} pairs tried")
     if faults:
         raise SystemExit("\n".join(faults))
