@@ -239,6 +239,32 @@ fn a_new_version_of_a_function_that_fails_is_taken_back_whichever_it_is() {
     assert_eq!(faults(&Yaml::Hash(without)), ["reserve may answer 5xx without the alarm"]);
 }
 
+#[test]
+fn what_github_deploys_is_on_main_or_a_tag_and_for_an_environment_that_the_role_trusts() {
+    let parse = |file| YamlLoader::load_from_str(&read(file)).unwrap().remove(0);
+    let workflow = parse(".github/workflows/deploy.yml");
+    let job = &workflow["jobs"]["deploy"];
+    let only = "github.ref == 'refs/heads/main' || startsWith(github.ref, 'refs/tags/')";
+    assert_eq!(job["if"].as_str(), Some(only));
+    assert_eq!(job["environment"].as_str(), Some("${{ inputs.environment }}"));
+    let trust =
+        &parse("infra/deploy-role.yaml")["Resources"]["Role"]["Properties"]["AssumeRolePolicyDocument"];
+    let is = &trust["Statement"][0]["Condition"]["StringEquals"];
+    assert_eq!(is["token.actions.githubusercontent.com:aud"].as_str(), Some("sts.amazonaws.com"));
+    let texts = |list: &Yaml| {
+        list.as_vec().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let environments = texts(&workflow["on"]["workflow_dispatch"]["inputs"]["environment"]["options"]);
+    let trusted: Vec<_> =
+        environments.iter().map(|name| format!("repo:${{Repository}}:environment:{name}")).collect();
+    assert_eq!(texts(&is["token.actions.githubusercontent.com:sub"]), trusted);
+    let config: toml::Table = read("samconfig.toml").parse().unwrap();
+    for environment in environments {
+        let stack = config[&environment]["global"]["parameters"]["stack_name"].as_str().unwrap();
+        assert!(stack.starts_with("spillway"), "the role may not make roles of the stack {stack}");
+    }
+}
+
 /// A call of the DynamoDB client, and the permission that it needs.
 const CALLS: [(&str, &str); 9] = [
     (".get_item()", "GetItem"),

@@ -22,8 +22,8 @@ pub struct CheckDeployArguments {
     only: Option<String>,
 }
 
-/// The stacks inside the stack, as `sam build` leaves them, and the firewall beside it.
-const PLAIN: [&str; 7] = [
+/// The stacks inside the stack, as `sam build` leaves them, and those beside it: the firewall, and who deploys.
+const PLAIN: [&str; 8] = [
     ".aws-sam/build/Network/template.yaml",
     ".aws-sam/build/Secrets/template.yaml",
     ".aws-sam/build/Nodes/template.yaml",
@@ -31,6 +31,7 @@ const PLAIN: [&str; 7] = [
     ".aws-sam/build/Cdn/template.yaml",
     ".aws-sam/build/Observability/template.yaml",
     "infra/waf.yaml",
+    "infra/deploy-role.yaml",
 ];
 
 /// Shell scripts that hosts run.
