@@ -2,7 +2,8 @@
 what a local server of AWS's API has made.
 
     templates.py translate BUILT OUT   what CloudFormation gets to see of a template
-    templates.py rules                 whether the rules of template.yaml let through what holds, and nothing else
+    templates.py rules                 whether the rules of template.yaml let through what holds, and nothing else, and
+                                       whether samconfig.toml says what the templates take
     templates.py deploy TRANSLATED URL FOLDER
                                        `sam deploy` of every stack to the server at this address, and what it has then
 """
@@ -19,19 +20,11 @@ from collections import Counter
 from pathlib import Path
 
 from samtranslator.translator.transform import transform
-from samtranslator.yaml_helper import yaml_parse
 
-INFRA = Path(__file__).resolve().parent
+from template_rules import of_type, read, rules
 
 # The stacks inside template.yaml.
 STACKS = ["Network", "Secrets", "Nodes", "Cdn", "Observability"]
-
-# What a TLS connection costs the new master after a failover, see shared/sentinel.
-CONNECT_MS = 0.72
-
-
-def read(path):
-    return yaml_parse(Path(path).read_text())
 
 
 class Policies:
@@ -55,12 +48,6 @@ def transformed(template, code):
     return transform(template, defaults, Policies())
 
 
-def of_type(template, kind):
-    """Properties of the resources of a type, by their names."""
-    resources = template["Resources"].items()
-    return {name: resource["Properties"] for name, resource in resources if resource["Type"] == kind}
-
-
 def translate(built, out):
     """Writes the template as CloudFormation's transform would make it, with the code where `sam build` has put it."""
     template = read(built)
@@ -77,140 +64,6 @@ def translate(built, out):
         translated["Resources"][name]["Properties"]["Code"] = folder
     Path(out).write_text(json.dumps(translated, indent=1))
     print(f"{len(template['Resources'])} resources became {len(translated['Resources'])}")
-
-
-def evaluate(term, values):
-    """A rule's function, of those that template.yaml uses."""
-    if not isinstance(term, dict):
-        return term
-    [(name, argument)] = term.items()
-    if name == "Ref":
-        return str(values[argument])
-    if name == "Fn::Not":
-        return not evaluate(argument[0], values)
-    if name == "Fn::And":
-        return all(evaluate(part, values) for part in argument)
-    if name == "Fn::Equals":
-        left, right = (evaluate(part, values) for part in argument)
-        return str(left) == str(right)
-    if name == "Fn::Contains":
-        return evaluate(argument[1], values) in [str(member) for member in argument[0]]
-    raise SystemExit(f"the rules use {name}, which is not evaluated here")
-
-
-def refused(template, changed):
-    """The first description of a rule that refuses these parameters, or None."""
-    parameters = template["Parameters"]
-    values = {name: parameter.get("Default") for name, parameter in parameters.items()} | changed
-    for rule in template["Rules"].values():
-        if evaluate(rule.get("RuleCondition", True), values):
-            for assertion in rule["Assertions"]:
-                if not evaluate(assertion["Assert"], values):
-                    return assertion["AssertDescription"]
-    return None
-
-
-def decided(term, template, values):
-    """A template's part with every `Fn::If` decided by these parameters."""
-    if isinstance(term, list):
-        return [decided(part, template, values) for part in term]
-    if not isinstance(term, dict):
-        return term
-    if set(term) == {"Fn::If"}:
-        condition, yes, no = term["Fn::If"]
-        return decided(yes if evaluate(template["Conditions"][condition], values) else no, template, values)
-    return {name: decided(part, template, values) for name, part in term.items()}
-
-
-def ledger_faults(template):
-    """Whoever has to do with the ledger has to do with the restored table where there is one, and with it alone."""
-    defaults = {name: parameter.get("Default") for name, parameter in template["Parameters"].items()}
-    users = of_type(template, "AWS::Serverless::Function")
-    users = {name: properties for name, properties in users.items() if "Ledger" in json.dumps(properties)}
-    users["Observability"] = template["Resources"]["Observability"]["Properties"]
-    faults = [] if len(users) == 4 else [f"the ledger is used by {sorted(users)}"]
-    for table, other in [("Ledger", "RestoredTable"), ("RestoredTable", "Ledger")]:
-        values = defaults | ({"RestoredTable": "restored"} if table == "RestoredTable" else {})
-        for name, properties in users.items():
-            text = json.dumps(decided(properties, template, values))
-            is_used, is_other = (re.search(rf'"Ref": "{each}"|["{{]{each}[.}}"]', text) for each in [table, other])
-            if not is_used or is_other:
-                faults.append(f"{name} does not use {table} alone")
-    return faults
-
-
-def setting(file, name):
-    """A number of a Redis configuration."""
-    return int(re.search(rf"^{name} (\d+)$", (INFRA / "redis" / file).read_text(), re.MULTILINE).group(1))
-
-
-def rules():
-    """Every pair of concurrencies: let through where the master can take all of them back, refused where it cannot."""
-    template = read(INFRA / "template.yaml")
-    down_after_ms = setting("sentinel.conf", "sentinel down-after-milliseconds spillway")
-    clients_max = setting("redis.conf", "maxclients")
-    functions = of_type(template, "AWS::Serverless::Function")
-    uses_redis = {
-        name: properties
-        for name, properties in functions.items()
-        if "REDIS_USERNAME" in properties["Environment"]["Variables"]
-    }
-    fixed = 0
-    for name, properties in uses_redis.items():
-        reserved = properties["ReservedConcurrentExecutions"]
-        fixed += reserved if isinstance(reserved, int) else 0
-    # Those of the old and of the new connections: what vanished stays for a minute.
-    most = min(int(down_after_ms / 2 / CONNECT_MS), clients_max // 2) - fixed
-    steps = template["Parameters"]["ReserveConcurrency"]["AllowedValues"]
-    faults = []
-    for reserve in steps:
-        for confirm in steps:
-            said = refused(template, {"ReserveConcurrency": reserve, "ConfirmConcurrency": confirm})
-            if said is None and reserve + confirm > most:
-                faults.append(f"reserve {reserve} and confirm {confirm} are let through: {most} are what holds")
-            if said is not None and reserve + confirm <= 900:
-                faults.append(f"reserve {reserve} and confirm {confirm} are refused: {said}")
-    for provisioned in template["Parameters"]["ProvisionedConcurrency"]["AllowedValues"]:
-        for concurrency in steps:
-            for name in ["ReserveConcurrency", "ConfirmConcurrency"]:
-                others = {"ReserveConcurrency": 400, "ConfirmConcurrency": 400, "ProvisionedConcurrency": provisioned}
-                said = refused(template, others | {name: concurrency})
-                if (said is not None) != (provisioned > concurrency or concurrency + 400 > 900):
-                    faults.append(f"{provisioned} ahead with {name} {concurrency}: {said or 'let through'}")
-    sizes = {"small": 2, "medium": 4, "large": 8, "xlarge": 16, "2xlarge": 32}
-    for kind in template["Parameters"]["NodeInstanceType"]["AllowedValues"]:
-        family, size = kind.split(".")
-        architecture = "arm64" if family.endswith("g") else "x86_64"
-        if template["Mappings"]["Nodes"].get(kind) != {"Architecture": architecture}:
-            faults.append(f"{kind} is {architecture}, which the mapping does not say")
-        memory = sizes[size] * (2 if family.startswith("r") else 1)
-        for volume in template["Parameters"]["NodeVolumeGiB"]["AllowedValues"]:
-            said = refused(template, {"NodeInstanceType": kind, "NodeVolumeGiB": volume})
-            if (said is not None) != (volume < 2 * memory):
-                faults.append(f"{volume} GiB of disk for {kind} with {memory} of memory: {said or 'let through'}")
-    variables = [properties["Environment"]["Variables"] for properties in uses_redis.values()]
-    spread_ms = min(each["REDIS_RECONNECT_SPREAD_MS"] for each in variables)
-    if spread_ms < (900 + fixed) * CONNECT_MS:
-        faults.append(f"a spread of {spread_ms} ms is less than what {900 + fixed} reconnects take")
-    keys = {"ShopperJwksUrl": "https://id.example/keys"}
-    named = {"ShopperIssuer": "https://id.example", "ShopperAudience": "shop"}
-    certificate = {"Certificate": "arn:aws:acm:us-east-1:123456789012:certificate/a"}
-    for changed, is_refused in [
-        ({}, False),
-        (keys, True),
-        (keys | {"ShopperIssuer": "https://id.example"}, True),
-        (keys | named, False),
-        ({"ShopperIssuer": "https://id.example"}, True),
-        ({"ShopperAudience": "shop"}, True),
-        (certificate, True),
-        (certificate | {"PublicUrl": "https://shop.example"}, False),
-    ]:
-        if (refused(template, changed) is not None) != is_refused:
-            faults.append(f"{changed} is {'let through' if is_refused else 'refused'}")
-    faults += ledger_faults(template)
-    print(f"at most {most} environments of reserve and confirm hold, {fixed} of others; {len(steps) ** 2} pairs tried")
-    if faults:
-        raise SystemExit("\n".join(faults))
 
 
 class Local:

@@ -59,6 +59,21 @@ fn every_place_that_lists_the_routes_says_what_the_functions_answer() {
 }
 
 #[test]
+fn every_throttle_of_a_route_is_of_one_that_there_is() {
+    let template = YamlLoader::load_from_str(&read("infra/template.yaml")).unwrap().remove(0);
+    let throttled = template["Resources"]["Api"]["Properties"]["RouteSettings"].as_hash().unwrap();
+    let routes = routes::of_templates();
+    let is_there = |name: &str| {
+        let (method, path) = name.split_once(' ').unwrap();
+        routes.iter().any(|route| route.path == path && route.method.as_deref().unwrap_or("ANY") == method)
+    };
+    assert!(is_there("POST /sessions") && is_there("ANY /admin/{path+}") && !is_there("PUT /sessions"));
+    let names = throttled.keys().map(|name| name.as_str().unwrap());
+    let unknown: Vec<_> = names.filter(|name| !is_there(name)).collect();
+    assert!(unknown.is_empty(), "a deployment would fail, for want of {unknown:?}");
+}
+
+#[test]
 fn a_place_that_lacks_a_route_or_has_one_too_many_or_names_another_function_is_told() {
     let routes = routes::of_functions();
     for (place, entries) in [

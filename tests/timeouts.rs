@@ -65,7 +65,8 @@ fn a_function_answers_before_its_gateway_gives_up() {
     let globals = template.split("\nGlobals:").nth(1).unwrap().split("\nResources:").next().unwrap();
     let timeout = globals.lines().find_map(|line| line.trim().strip_prefix("Timeout: ")).unwrap();
     let lambda = Duration::from_secs(timeout.parse().unwrap());
-    assert!(FUNCTION < lambda && lambda < API_GATEWAY, "{lambda:?}");
+    let cdn = length("infra/cdn.yaml", "OriginReadTimeout: ", " ");
+    assert!(FUNCTION < lambda && lambda < cdn && cdn < API_GATEWAY, "{lambda:?}, {cdn:?}");
 }
 
 #[test]
