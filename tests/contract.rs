@@ -153,10 +153,10 @@ fn held_by_secrets(text: &str) -> BTreeSet<&'static str> {
     held
 }
 
-/// What a function says that it lacks where it has nothing but a Lambda runtime.
+/// What a function says that it lacks where it has nothing but an address to listen on.
 fn missing(function: &str) -> BTreeSet<&'static str> {
     let mut command = Command::new(binary(function));
-    command.env_clear().env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1");
+    command.env_clear().env("LISTEN", "127.0.0.1:0");
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(78), "{function} starts without a setting");
     let message = String::from_utf8(output.stderr).unwrap();

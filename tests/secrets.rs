@@ -302,6 +302,28 @@ async fn under_the_lambda_runtime_the_first_event_loads_the_secrets_and_without_
 }
 
 #[tokio::test]
+async fn under_the_lambda_runtime_a_function_with_wrong_settings_names_them_once_and_refuses_every_request() {
+    let running = shared();
+    let wrong = [("PUBLIC_URL", "http://shop.example"), ("REQUEST_DEADLINE_MS", "0")];
+    let wrong = wrong.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let log = running.logs.join("queue-lambda.log");
+    let function = LambdaFunction::start_with(&running, "queue", &wrong).await;
+    for (method, path) in [("POST", "/sales/x/tickets"), ("POST", "/nothing"), ("GET", "/livez")] {
+        let told = function.request(method, path, &[], "").await;
+        assert_eq!(told["statusCode"], 503, "{path}");
+        assert_eq!(told["headers"]["content-type"], "application/problem+json", "{path}");
+        assert!(told["headers"]["retry-after"].is_string(), "{told}");
+        assert!(told["body"].as_str().unwrap().contains("/problems/secrets-unavailable"), "{told}");
+    }
+    let log = std::fs::read_to_string(log).unwrap();
+    let message = log.lines().find(|line| line.contains("every request is refused")).unwrap();
+    for (name, _) in wrong {
+        assert!(message.contains(&format!("{name} is n")), "{name} in {message}");
+        assert_eq!(log.matches(&format!("{name} is n")).count(), 1, "{log}");
+    }
+}
+
+#[tokio::test]
 async fn a_scheduled_event_without_secrets_fails_and_the_next_one_with_them_works() {
     let running = shared();
     let password = running.redis_password("monitor").unwrap();

@@ -1,4 +1,5 @@
-//! A wrong or missing setting stops a function at its start, with one message that names all of them.
+//! A wrong or missing setting stops a function at its start, with one message that names all of them. What API Gateway
+//! calls goes on instead, and refuses every request: `secrets.rs`.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -80,9 +81,9 @@ fn wrong_settings_are_named_with_what_they_should_be() {
     }
 }
 
-/// What Lambda itself sets.
-const LAMBDA: [(&str, &str); 4] = [
-    ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9"),
+/// A door, and what whoever asks AWS needs.
+const DOOR_AND_AWS: [(&str, &str); 4] = [
+    ("LISTEN", "127.0.0.1:0"),
     ("AWS_REGION", "eu-west-1"),
     ("AWS_ACCESS_KEY_ID", "a"),
     ("AWS_SECRET_ACCESS_KEY", "b"),
@@ -90,7 +91,7 @@ const LAMBDA: [(&str, &str); 4] = [
 
 #[test]
 fn with_secrets_elsewhere_whatever_can_be_known_is_checked_without_asking_for_them() {
-    let mut settings = LAMBDA.to_vec();
+    let mut settings = DOOR_AND_AWS.to_vec();
     settings.extend([
         ("SECRETS", "spillway/signing, arn:aws:s3:::bucket"),
         ("SECRETS_FRESH_SECONDS", "0"),

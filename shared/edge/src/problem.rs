@@ -354,7 +354,7 @@ impl Problem {
         Self::new(table::RECOVERING, "Orders stand. The sale goes on by itself.").retry_soon()
     }
 
-    /// 503: Secrets Manager does not answer.
+    /// 503: Secrets Manager does not answer, or the settings of a function that API Gateway calls are wrong.
     #[must_use]
     pub fn secrets_unavailable() -> Self {
         Self::new(table::SECRETS_UNAVAILABLE, "Nothing was done. Send the same request again.").retry_soon()

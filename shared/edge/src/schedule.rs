@@ -47,7 +47,7 @@ where
 {
     let Prepared { door, gate, apps } = match Prepared::new(function, work) {
         Ok(prepared) => prepared,
-        Err(faults) => return end(function, &faults, WRONG_SETTINGS.into()),
+        Err(faults) => return end(function, &faults.told, WRONG_SETTINGS.into()),
     };
     let apps = Arc::new(apps);
     let ended = match door {

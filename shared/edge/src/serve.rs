@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
 use crate::app::Apps;
-use crate::deadline::{BACKSTOP, REQUEST_DEADLINE_MAX};
+use crate::deadline::{BACKSTOP, REQUEST_DEADLINE, REQUEST_DEADLINE_MAX};
 use crate::gate::{Gate, method_not_allowed, note_route, pass, route_not_found};
 use crate::problem::PUBLIC_URL;
 use crate::settings::{Door, Settings};
@@ -42,8 +42,8 @@ pub const SHUTDOWN_TIMEOUT: Duration =
 pub(crate) const WRONG_SETTINGS: u8 = 78;
 
 /// Serves these routes behind whichever front door the environment asks for. Returns when asked to
-/// stop; a fault in the settings ends it at once, with one message. Where secrets are in Secrets Manager,
-/// `routes` is called again whenever they have changed.
+/// stop; a fault in the settings ends it at once, with one message, or has it refuse every request that API Gateway
+/// brings. Where secrets are in Secrets Manager, `routes` is called again whenever they have changed.
 pub async fn serve(
     function: &'static str,
     routes: impl Fn(&mut Settings) -> Option<Router> + Send + Sync + 'static,
@@ -52,18 +52,40 @@ pub async fn serve(
         let routes = routes(settings)?.fallback(route_not_found);
         Some(routes.method_not_allowed_fallback(method_not_allowed).layer(from_fn(note_route)))
     };
-    let Prepared { door, gate, apps } = match Prepared::new(function, complete) {
-        Ok(prepared) => prepared,
-        Err(faults) => return end(function, &faults, WRONG_SETTINGS.into()),
-    };
-    let apps = Arc::new(apps);
-    let answers = Router::new().fallback(answer).with_state(apps.clone());
-    let router = behind_gate(answers, apps, gate);
-    let ended = match door {
-        Door::Lambda => invoke(router).await.map_err(|error| error.to_string()),
-        Door::Http(address) => listen(function, address, router).await.map_err(|error| error.to_string()),
+    let ended = match Prepared::new(function, complete) {
+        Ok(Prepared { door, gate, apps }) => {
+            let apps = Arc::new(apps);
+            let answers = Router::new().fallback(answer).with_state(apps.clone());
+            let router = behind_gate(answers, apps, gate);
+            match door {
+                Door::Lambda => invoke(router).await.map_err(|error| error.to_string()),
+                Door::Http(address) => {
+                    listen(function, address, router).await.map_err(|error| error.to_string())
+                }
+            }
+        }
+        Err(Faults { door: Some(Door::Lambda), told }) => {
+            invoke(refuse_all(function, &told)).await.map_err(|error| error.to_string())
+        }
+        Err(Faults { told, .. }) => return end(function, &told, WRONG_SETTINGS.into()),
     };
     ended.map_or_else(|error| end(function, &error, ExitCode::FAILURE), |()| ExitCode::SUCCESS)
+}
+
+/// Tells what is wrong, once, and refuses every request. A process that ends is an answer of API Gateway's own, which
+/// tells nobody what to do, and is started again for the next request.
+fn refuse_all(function: &'static str, faults: &str) -> Router {
+    tracing::error!(function, faults, "every request is refused");
+    let gate =
+        Gate { function, deadline: REQUEST_DEADLINE, in_flight: Semaphore::new(Semaphore::MAX_PERMITS) };
+    let refusing = Router::new().fallback(async || Problem::secrets_unavailable());
+    refusing.layer(from_fn_with_state(Arc::new(gate), pass))
+}
+
+/// What is wrong with the settings of a function, and the front door where that much is known.
+pub(crate) struct Faults {
+    pub(crate) door: Option<Door>,
+    pub(crate) told: String,
 }
 
 /// What the settings made of a function, all of them found good.
@@ -77,14 +99,16 @@ impl<T> Prepared<T> {
     pub(crate) fn new(
         function: &'static str,
         build: impl Fn(&mut Settings) -> Option<T> + Send + Sync + 'static,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Faults> {
         let mut settings = Settings::from_process();
         log::init(settings.log_filter());
         let (door, origin) = (settings.door(), settings.origin());
         let (deadline, in_flight) = (settings.request_deadline(), settings.in_flight_max());
-        let apps = Apps::prepare(function, settings, build)?;
+        let faults = |told| Faults { door, told };
+        let apps = Apps::prepare(function, settings, build).map_err(faults)?;
         let complete = || Some((door?, origin?, deadline?, in_flight?));
-        let (door, origin, deadline, in_flight) = complete().ok_or("a setting is missing")?;
+        let (door, origin, deadline, in_flight) =
+            complete().ok_or_else(|| faults("a setting is missing".to_owned()))?;
         let _ = PUBLIC_URL.set(origin.text);
         let gate = Gate { function, deadline, in_flight: Semaphore::new(in_flight) };
         Ok(Self { door, gate, apps })
