@@ -185,7 +185,7 @@ def rules():
     for kind in template["Parameters"]["NodeInstanceType"]["AllowedValues"]:
         family, size = kind.split(".")
         architecture = "arm64" if family.endswith("g") else "x86_64"
-        if template["Mappings"]["Nodes"].get(kind) != {"Architecture": architecture}:
+        if template["Mappings"]["NodeTypes"].get(kind) != {"Architecture": architecture}:
             faults.append(f"{kind} is {architecture}, which the mapping does not say")
         memory = sizes[size] * (2 if family.startswith("r") else 1)
         for volume in template["Parameters"]["NodeVolumeGiB"]["AllowedValues"]:
