@@ -69,19 +69,23 @@ def decided(term, template, values):
 
 
 def ledger_faults(template):
-    """Whoever has to do with the ledger has to do with the restored table where there is one, and with it alone."""
+    """Where there is a restored table, functions, alarms and dashboard go by it, and roles reach it; else nobody does."""
     defaults = {name: parameter.get("Default") for name, parameter in template["Parameters"].items()}
-    users = of_type(template, "AWS::Serverless::Function")
-    users = {name: properties for name, properties in users.items() if "Ledger" in json.dumps(properties)}
-    users["Observability"] = template["Resources"]["Observability"]["Properties"]
-    faults = [] if len(users) == 4 else [f"the ledger is used by {sorted(users)}"]
-    for table, other in [("Ledger", "RestoredTable"), ("RestoredTable", "Ledger")]:
+    functions = of_type(template, "AWS::Serverless::Function").items()
+    users = {name: each for name, each in functions if "LEDGER_TABLE" in each["Environment"]["Variables"]}
+    faults = [] if len(users) == 3 else [f"the ledger is used by {sorted(users)}"]
+    restored = re.compile(r'"Ref": "RestoredTable"|\$\{RestoredTable\}')
+    for table in ["Ledger", "RestoredTable"]:
         values = defaults | ({"RestoredTable": "restored"} if table == "RestoredTable" else {})
-        for name, properties in users.items():
-            text = json.dumps(decided(properties, template, values))
-            is_used, is_other = (re.search(rf'"Ref": "{each}"|["{{]{each}[.}}"]', text) for each in [table, other])
-            if not is_used or is_other:
-                faults.append(f"{name} does not use {table} alone")
+        told = {"Observability": template["Resources"]["Observability"]["Properties"]["Parameters"]["LedgerTable"]}
+        told |= {name: each["Environment"]["Variables"]["LEDGER_TABLE"] for name, each in users.items()}
+        wrong = [name for name, term in told.items() if decided(term, template, values) != {"Ref": table}]
+        faults += [f"{name} does not go by {table}" for name in wrong]
+        for name, each in users.items():
+            for statement in decided(each["Policies"], template, values)[0]["Statement"]:
+                text = json.dumps(statement)
+                if "dynamodb:" in text and bool(restored.search(text)) != (table == "RestoredTable"):
+                    faults.append(f"the role of {name} with {table}: {text}")
     return faults
 
 
