@@ -95,7 +95,7 @@ async fn the_time_of_a_sale_never_goes_back_when_another_node_becomes_the_master
 /// A guest's session, hold and order, each through a process of its own.
 async fn buy(shop: &Shop, [session, reserve, confirm]: [&str; 3], key: &str) {
     let own = shop.running.url.as_str();
-    let http = reqwest::Client::new();
+    let http = &shop.http;
     let at = |origin: &str, path: &str| http.post(format!("{origin}{path}")).header("origin", own);
     let opened = send(at(session, "/sessions")).await;
     assert_eq!(opened.status, 201, "{}", opened.text);
@@ -121,7 +121,7 @@ async fn a_guest_buys_through_processes_whose_clocks_differ() {
     clocks.step("ahead", STEP_MS).unwrap();
     clocks.step("behind", -STEP_MS).unwrap();
     let start = |function: &str, clock: &str| {
-        ExtraFunction::start(&shop.running, function, &clocks.environment(clock)).unwrap()
+        ExtraFunction::start_by_clock(&shop.running, function, &clocks, clock).unwrap()
     };
     let ahead = ["session", "reserve", "confirm"].map(|function| start(function, "ahead"));
     let behind = ["session", "reserve", "confirm"].map(|function| start(function, "behind"));

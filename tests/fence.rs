@@ -183,7 +183,8 @@ async fn a_takeover_that_stopped_because_a_count_is_not_in_order_is_begun_anew_b
 #[tokio::test]
 async fn when_all_nodes_die_at_once_their_last_second_is_not_believed_to_be_all() {
     let stack = private("fence-all");
-    let shop = open_sale_in(stack.running().unwrap(), brief(4)).await;
+    // Longer than all nodes need to be back and in step.
+    let shop = open_sale_in(stack.running().unwrap(), Definition { hold_seconds: 20, ..units(4) }).await;
     let [ann, bob] = ["ann", "bob"].map(|name| shop.shopper(name));
     let order = shop.confirm(&ann, &shop.hold(&ann, "wish").await).await;
     let held = shop.reserve(&bob, "wish", 1).await;

@@ -38,8 +38,7 @@ impl Clocks {
     }
 
     /// What a process has to be started with so that it goes by this clock.
-    #[must_use]
-    pub fn environment(&self, name: &str) -> Vec<(String, String)> {
+    pub(crate) fn environment(&self, name: &str) -> Vec<(String, String)> {
         let variables = [
             // The C library's own malloc comes before jemalloc, which Redis may be linked with: that one asks for the
             // time before it can be asked for memory, and the library needs some to tell it.

@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 use edge::SETTINGS;
 
+use crate::clocks::Clocks;
 use crate::kept::{any_free_port, local};
 use crate::layout::{binaries, checkout};
 use crate::process::{Process, Program, WhenOrphaned, await_start};
@@ -155,7 +156,23 @@ impl ExtraFunction {
         address: SocketAddr,
         more: &[(String, String)],
     ) -> Result<Self> {
+        Self::listen(running, name, address, more, Vec::new())
+    }
+
+    /// Starts it on a free port, by the clock of this name, and returns when it listens.
+    pub fn start_by_clock(running: &Running, name: &str, clocks: &Clocks, clock: &str) -> Result<Self> {
+        Self::listen(running, name, local(any_free_port()?), &[], clocks.environment(clock))
+    }
+
+    fn listen(
+        running: &Running,
+        name: &str,
+        address: SocketAddr,
+        more: &[(String, String)],
+        clock: Vec<(String, String)>,
+    ) -> Result<Self> {
         let mut program = function(running, name, &Door::Http(address), more)?;
+        program.environment.extend(clock);
         program.log = running.logs.join(format!("{name}-{}.log", address.port()));
         let mut process = program.start()?;
         await_start(vec![(name.to_owned(), &mut process)], || TcpStream::connect(address).is_ok())?;
