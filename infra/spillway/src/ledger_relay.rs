@@ -185,7 +185,7 @@ impl Gates {
         let mut fault = self.fault.clone();
         // A relay that has ended lets nothing go.
         if fault.wait_for(|fault| fault.is_none_or(|fault| fault.kind != kind)).await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 
