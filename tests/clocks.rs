@@ -54,7 +54,7 @@ async fn a_unit_is_not_sold_again_before_its_hold_is_over_by_the_clock_that_gave
     for replica in running.redis.iter().filter(|part| part.pid != first.pid) {
         clocks.step(&replica.name, STEP_MS).unwrap();
     }
-    let sale = open_in_redis(&stock, Definition { hold_seconds: 10, ..units(2) }).await;
+    let sale = open_in_redis(&stock, Definition { hold_seconds: 20, ..units(2) }).await;
     let [ann, bob] = [hold(&stock, &sale, 1).await.unwrap(), hold(&stock, &sale, 2).await.unwrap()];
     fail_over(&redis).await;
     is_ahead(&redis, i64::from(STEP_MS) / 2).await;

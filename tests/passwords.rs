@@ -1,5 +1,5 @@
 //! Passwords of Redis are changed as docs/operations.md has it: every host knows the next ones before they become the
-//! present ones. Nobody is refused at any moment, and replicas and sentinels go on.
+//! present ones. After each host nobody is refused, and replicas and sentinels go on.
 
 use crate::node_files::{Vault, fine, users};
 use crate::nodes::{Nodes, PASSWORD};

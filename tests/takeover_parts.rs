@@ -46,7 +46,7 @@ impl Alone {
         self.progress().await.unwrap()
     }
 
-    async fn progress(&self) -> Option<TakeoverProgress> {
+    pub(crate) async fn progress(&self) -> Option<TakeoverProgress> {
         match self.stock.progress(&self.id, soon()).await.unwrap() {
             Progress::Takeover(progress) => Some(progress),
             _ => None,
@@ -82,14 +82,14 @@ impl Alone {
         confirm.await.unwrap()
     }
 
-    async fn order(&self, shopper: u8, quantity: u32) -> Order {
+    pub(crate) async fn order(&self, shopper: u8, quantity: u32) -> Order {
         match self.confirm(&self.reserve(shopper, quantity).await).await {
             ConfirmOutcome::Confirmed(order) => order,
             outcome => panic!("{outcome:?}"),
         }
     }
 
-    async fn send(
+    pub(crate) async fn send(
         &self,
         progress: &TakeoverProgress,
         serials: (u32, u32),

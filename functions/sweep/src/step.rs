@@ -164,6 +164,10 @@ impl Sweep {
             let are_settled: Vec<bool> = page.try_collect().await?;
             let in_order = are_settled.iter().filter(|is_settled| **is_settled).count();
             settled += in_order;
+            // The next page would be the same.
+            if on_page > 0 && in_order == 0 {
+                return Ok((settled, Swept::InPart));
+            }
             if on_page < SETTLED_PER_PAGE as usize {
                 let swept = if in_order == on_page { Swept::All } else { Swept::InPart };
                 return Ok((settled, swept));

@@ -110,6 +110,8 @@ impl<'a> Victim<'a> {
             signal(confirm.context("there is no `confirm`")?.pid, Signal::KILL);
             ledger.recover();
             if is_answered {
+                // Redis has heard that its connections are closed, and with them what waits.
+                tokio::time::sleep(STEP).await;
                 self.tell_master("CLIENT", &[b"UNPAUSE"]).await?;
             }
             tokio::time::sleep(RESTART).await;

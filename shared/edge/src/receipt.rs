@@ -20,7 +20,7 @@ struct Claims {
 }
 
 impl Receipts {
-    /// The receipt as a signed token, valid until the hold expires.
+    /// The receipt as a signed token, which names the end of the hold.
     pub fn sign(&self, receipt: Receipt) -> Result<String, Problem> {
         let claims =
             Claims { aud: Purpose::Receipt.audience(), exp: receipt.expires_at.as_second(), receipt };

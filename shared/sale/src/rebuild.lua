@@ -21,19 +21,24 @@ local sku = load_sku(ARGV[5])
 if not sku or tonumber(redis.call('HGET', sku.key, 'read')) ~= first then return {'STALE', now} end
 local kept_back = quarantine_key(sku.name)
 
--- An order that Redis does not have is put on record, so that its shopper and the merchant find it.
+-- An order that Redis does not have is put on record, so that its shopper and the merchant find it. One that is cancelled
+-- here was cancelled after the ledger was read; so may be one whose cancel nobody could note, which the sweep asks about.
 for _, r in ipairs(read_orders(sku, 8)) do
-  local is_new, sold = not load_reservation(r.id), {}
-  for _, unit in ipairs(r.units) do
-    local was_kept_back = redis.call('SETBIT', kept_back, unit, 0) == 1
-    local is_counted = was_kept_back or (is_building and is_new)
-    mark_sold(sku.name, unit, is_counted)
-    if is_counted then sold[#sold + 1] = unit end
+  local known = load_reservation(r.id)
+  if not known or known.state ~= 'k' then
+    local sold = {}
+    for _, unit in ipairs(r.units) do
+      local was_kept_back = redis.call('SETBIT', kept_back, unit, 0) == 1
+      local is_counted = was_kept_back or (is_building and not known)
+      mark_sold(sku.name, unit, is_counted)
+      if is_counted then sold[#sold + 1] = unit end
+    end
+    move(sku, 'sold', 'quarantined', 'sold', r.id, sold)
   end
-  move(sku, 'sold', 'quarantined', 'sold', r.id, sold)
-  if is_new then
+  if not known then
     store_reservation(r)
     count(r)
+    if not is_building then redis.call('ZADD', unsettled_key, 'GT', now, r.id) end
   end
 end
 
