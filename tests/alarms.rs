@@ -2,15 +2,15 @@
 //! says of every alarm.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use regex::Regex;
 use serde_json::Value;
 use spillway::ExtraFunction;
-use yaml_rust2::{Yaml, YamlLoader};
+use yaml_rust2::Yaml;
 
 use crate::cluster::published;
 use crate::system::{eventually, shared};
+use crate::template::yaml;
 use crate::tidy::{files, read};
 
 /// The monitor's.
@@ -18,11 +18,6 @@ const NAMESPACE: &str = "Spillway";
 
 /// A figure's dimensions, each with its value.
 type Dimensions = BTreeMap<String, String>;
-
-/// A template. Tags such as `!Ref` fall away: what they stand before remains.
-fn template(path: impl AsRef<Path>) -> Yaml {
-    YamlLoader::load_from_str(&read(path)).unwrap().remove(0)
-}
 
 fn text(value: &Yaml) -> String {
     value.as_str().unwrap().to_owned()
@@ -79,7 +74,7 @@ async fn every_figure_that_alarms_and_dashboard_ask_for_is_one_that_the_monitor_
     let dimensions: Dimensions =
         names.map(|name| (name.to_owned(), line[name].as_str().unwrap().to_owned())).collect();
 
-    let resources = &template("infra/observability.yaml")["Resources"];
+    let resources = &yaml("infra/observability.yaml")["Resources"];
     let mut asked = shown(&resources["Dashboard"]);
     assert!(!asked.is_empty(), "the dashboard shows none");
     add_watched(resources, &mut asked);
@@ -88,7 +83,7 @@ async fn every_figure_that_alarms_and_dashboard_ask_for_is_one_that_the_monitor_
         assert!(written.contains(name.as_str()), "nobody writes {name}");
         assert_eq!(of_stack, &dimensions, "{name}");
     }
-    let passed = &template("infra/template.yaml")["Resources"]["Observability"]["Properties"]["Parameters"];
+    let passed = &yaml("infra/template.yaml")["Resources"]["Observability"]["Properties"]["Parameters"];
     assert_eq!(passed["Monitor"].as_str(), Some("Monitor"), "they are told their own stack's");
 }
 
@@ -96,7 +91,7 @@ async fn every_figure_that_alarms_and_dashboard_ask_for_is_one_that_the_monitor_
 fn the_runbook_says_of_every_alarm_what_to_do_and_of_none_that_there_is_not() {
     let mut alarms = Vec::new();
     for path in files("infra", "yaml") {
-        let template = template(path);
+        let template = yaml(path);
         let resources = template["Resources"].as_hash().into_iter().flatten();
         let of_alarms = resources.filter(|(_, it)| it["Type"].as_str() == Some("AWS::CloudWatch::Alarm"));
         alarms.extend(of_alarms.map(|(name, _)| text(name)));

@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 
 use regex::Regex;
-use yaml_rust2::{Yaml, YamlLoader};
+use yaml_rust2::Yaml;
 
 use crate::routes::{Route, address, of_functions};
+use crate::template::yaml;
 use crate::tidy::{files, read};
 
 const FILE: &str = "infra/cdn.yaml";
@@ -14,10 +15,6 @@ const FILE: &str = "infra/cdn.yaml";
 /// Routes of `queue` whose answers are the same for all who ask for the same event.
 const COUNTERS_AND_KEYS: [&str; 4] =
     ["/serving_num", "/waiting_num", "/public_key", "/.well-known/jwks.json"];
-
-fn template() -> Yaml {
-    YamlLoader::load_from_str(&read(FILE)).unwrap().remove(0)
-}
 
 /// What a behaviour says, itself or by what is merged into it.
 fn field<'a>(behaviour: &'a Yaml, name: &str) -> &'a Yaml {
@@ -52,7 +49,7 @@ fn fault(distribution: &Yaml, route: &Route) -> Option<String> {
 
 #[test]
 fn every_request_that_a_function_answers_passes_the_cdn_with_all_that_it_needs() {
-    let template = template();
+    let template = yaml(FILE);
     let distribution = &template["Resources"]["Distribution"]["Properties"]["DistributionConfig"];
     let routes = of_functions();
     assert!(routes.iter().any(|route| route.path.ends_with("/tickets")));
@@ -70,7 +67,7 @@ fn every_request_that_a_function_answers_passes_the_cdn_with_all_that_it_needs()
 /// the origin, and answers it.
 #[test]
 fn pages_of_other_sites_may_read_the_status_and_all_that_functions_answer_but_pages() {
-    let template = template();
+    let template = yaml(FILE);
     let resources = &template["Resources"];
     let cors = &resources["OpenHeaders"]["Properties"]["ResponseHeadersPolicyConfig"]["CorsConfig"];
     assert!(texts(&cors["AccessControlAllowOrigins"]["Items"]).contains("*"));
@@ -91,7 +88,7 @@ fn pages_of_other_sites_may_read_the_status_and_all_that_functions_answer_but_pa
 
 #[test]
 fn every_cookie_that_a_function_reads_passes_the_cdn() {
-    let template = template();
+    let template = yaml(FILE);
     let policy = &template["Resources"]["Personal"]["Properties"]["OriginRequestPolicyConfig"];
     let passed = texts(&policy["CookiesConfig"]["Cookies"]);
     let code: String = files("shared/edge/src", "rs").iter().map(read).collect();

@@ -72,7 +72,7 @@ async fn cancel(alone: &Alone, order: &Order) {
 
 /// What the sweep does with what is due.
 async fn settle(alone: &Alone) {
-    for due in alone.stock.due(&alone.id, 100, soon()).await.unwrap() {
+    for due in alone.stock.due(&alone.id, 100, &[], soon()).await.unwrap() {
         alone.ledger.settle_in_stock(&alone.stock, &alone.id, &due.id, soon()).await.unwrap();
     }
 }

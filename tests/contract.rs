@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use edge::{SECRET_SETTINGS, SETTINGS};
-use yaml_rust2::{Yaml, YamlLoader};
+use yaml_rust2::Yaml;
 
 use crate::acl::{bodies, with_what_it_calls};
 use crate::routes::{self, Entry, Gateway, Route, address};
 use crate::settings::binary;
-use crate::template::{TemplateFunction, functions_of_templates, http_events};
+use crate::template::{TemplateFunction, functions_of_templates, http_events, yaml};
 use crate::tidy::{files, names_of, read};
 
 /// What is wrong with what a place says of the routes: one that it lacks, one that does not exist.
@@ -60,7 +60,7 @@ fn every_place_that_lists_the_routes_says_what_the_functions_answer() {
 
 #[test]
 fn every_throttle_of_a_route_is_of_one_that_there_is() {
-    let template = YamlLoader::load_from_str(&read("infra/template.yaml")).unwrap().remove(0);
+    let template = yaml("infra/template.yaml");
     let throttled = template["Resources"]["Api"]["Properties"]["RouteSettings"].as_hash().unwrap();
     let routes = routes::of_templates();
     let is_there = |name: &str| {
@@ -139,7 +139,7 @@ fn settings_of(function: &str) -> BTreeSet<&'static str> {
 
 /// What the secrets hold that this text names as outputs of the stack of secrets.
 fn held_by_secrets(text: &str) -> BTreeSet<&'static str> {
-    let stack = YamlLoader::load_from_str(&read("infra/secrets.yaml")).unwrap().remove(0);
+    let stack = yaml("infra/secrets.yaml");
     let outputs = text.split("Secrets.Outputs.").skip(1);
     let names = outputs.map(|rest| rest.split(|letter: char| !letter.is_alphanumeric()).next().unwrap());
     let mut held = BTreeSet::new();
@@ -236,7 +236,7 @@ fn takeover_faults(function: &TemplateFunction, resources: &Yaml) -> Vec<String>
 
 #[test]
 fn a_new_version_of_a_function_that_fails_is_taken_back_whichever_it_is() {
-    let template = YamlLoader::load_from_str(&read("infra/template.yaml")).unwrap().remove(0);
+    let template = yaml("infra/template.yaml");
     let common = &template["Globals"]["Function"]["DeploymentPreference"];
     assert_eq!(common["Type"].as_str(), Some("Deployment"));
     assert_eq!(common["Alarms"][0].as_str(), Some("FunctionErrors"));
@@ -256,14 +256,13 @@ fn a_new_version_of_a_function_that_fails_is_taken_back_whichever_it_is() {
 
 #[test]
 fn what_github_deploys_is_on_main_or_a_tag_and_for_an_environment_that_the_role_trusts() {
-    let parse = |file| YamlLoader::load_from_str(&read(file)).unwrap().remove(0);
-    let workflow = parse(".github/workflows/deploy.yml");
+    let workflow = yaml(".github/workflows/deploy.yml");
     let job = &workflow["jobs"]["deploy"];
     let only = "github.ref == 'refs/heads/main' || startsWith(github.ref, 'refs/tags/')";
     assert_eq!(job["if"].as_str(), Some(only));
     assert_eq!(job["environment"].as_str(), Some("${{ inputs.environment }}"));
     let trust =
-        &parse("infra/deploy-role.yaml")["Resources"]["Role"]["Properties"]["AssumeRolePolicyDocument"];
+        &yaml("infra/deploy-role.yaml")["Resources"]["Role"]["Properties"]["AssumeRolePolicyDocument"];
     let is = &trust["Statement"][0]["Condition"]["StringEquals"];
     assert_eq!(is["token.actions.githubusercontent.com:aud"].as_str(), Some("sts.amazonaws.com"));
     let texts = |list: &Yaml| {

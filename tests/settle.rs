@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use ledger::{RecordOutcome, Settled};
-use sale::{LedgerOrder, Reservation, ReservationId, ReservationState, ReserveOutcome, ShopperId, Sku};
+use sale::{
+    DueAction, LedgerOrder, Reservation, ReservationId, ReservationState, ReserveOutcome, ShopperId, Sku,
+};
 use tokio::sync::Barrier;
 
 use crate::shop::{new_sale_id, open_sale, units};
@@ -161,8 +163,8 @@ async fn a_confirm_that_can_still_be_repeated_is_looked_at_once_and_abandoned_on
     stock.begin(&sale, &wish.id, &wish.shopper.id, None, std::time::Duration::ZERO, soon()).await.unwrap();
     let mut looks = Vec::new();
     eventually("the end of the hold", async || {
-        let due = stock.due(&sale, 10, soon()).await.unwrap();
-        looks.extend(due.iter().map(|due| due.may_abandon));
+        let due = stock.due(&sale, 10, &[], soon()).await.unwrap();
+        looks.extend(due.iter().map(|due| due.action == DueAction::Settle));
         looks.last().copied().unwrap_or_default().then_some(())
     })
     .await;

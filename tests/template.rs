@@ -1,6 +1,7 @@
 //! The functions as the templates in `infra/` have them: events, environment, permissions.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use yaml_rust2::{Yaml, YamlLoader};
 
@@ -18,12 +19,18 @@ pub(crate) struct TemplateFunction {
     pub(crate) properties: Yaml,
 }
 
-/// Every function of every template. Tags such as `!Ref` fall away: what they stand before remains.
+/// A document of YAML. Tags such as `!Ref` fall away: what they stand before remains.
+pub(crate) fn yaml(path: impl AsRef<Path>) -> Yaml {
+    let path = path.as_ref();
+    let documents = YamlLoader::load_from_str(&read(path));
+    documents.unwrap_or_else(|error| panic!("{}: {error}", path.display())).remove(0)
+}
+
+/// Every function of every template.
 pub(crate) fn functions_of_templates() -> Vec<TemplateFunction> {
     let mut functions = Vec::new();
     for path in files("infra", "yaml") {
-        let documents = YamlLoader::load_from_str(&read(&path));
-        let template = documents.unwrap_or_else(|error| panic!("{}: {error}", path.display())).remove(0);
+        let template = yaml(path);
         let globals = variables(&template["Globals"]["Function"]);
         let Some(resources) = template["Resources"].as_hash() else { continue };
         for (name, resource) in resources {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use ledger::{Ledger, PurchaseError, SaleRecord};
-use sale::{Causes, Deadline, Due, Lineage, Load, Next, SaleId, Stock};
+use sale::{Causes, Deadline, Due, DueAction, Lineage, Load, Next, ReservationId, SaleId, Stock};
 
 /// One step ends by then; the next goes on where it stopped.
 const STEP_DEADLINE: Duration = Duration::from_secs(10);
@@ -155,40 +155,46 @@ impl Sweep {
     /// Asks the ledger about confirms and cancels that can no longer be under way: how many, and whether that is all of
     /// them.
     async fn settle_due(&self, sale: &SaleId, deadline: Deadline) -> Result<(usize, Swept), PurchaseError> {
-        let mut settled = 0;
+        let (mut settled, mut swept, mut not_settled) = (0, Swept::All, Vec::new());
         for _ in 0..PAGES_MAX {
-            let due = self.stock.due(sale, SETTLED_PER_PAGE, deadline).await?;
+            let due = self.stock.due(sale, SETTLED_PER_PAGE, &not_settled, deadline).await?;
             let on_page = due.len();
             let settling = due.into_iter().map(|due| self.settle(sale, due, deadline));
             let page = stream::iter(settling).buffer_unordered(SETTLED_AT_ONCE);
-            let are_settled: Vec<bool> = page.try_collect().await?;
-            let in_order = are_settled.iter().filter(|is_settled| **is_settled).count();
-            settled += in_order;
-            // The next page would be the same.
-            if on_page > 0 && in_order == 0 {
-                return Ok((settled, Swept::InPart));
+            not_settled = page.try_filter_map(async |failed| Ok(failed)).try_collect().await?;
+            settled += on_page - not_settled.len();
+            if !not_settled.is_empty() {
+                swept = Swept::InPart;
             }
             if on_page < SETTLED_PER_PAGE as usize {
-                let swept = if in_order == on_page { Swept::All } else { Swept::InPart };
                 return Ok((settled, swept));
             }
         }
         Ok((settled, Swept::InPart))
     }
 
-    /// Whether it could be: one that is not in order does not keep the others from it.
-    async fn settle(&self, sale: &SaleId, due: Due, deadline: Deadline) -> Result<bool, PurchaseError> {
-        let settled = if due.may_abandon {
-            self.ledger.settle_in_stock(&self.stock, sale, &due.id, deadline).await.map(|_| ())
-        } else {
-            self.ledger.finish_in_stock(&self.stock, sale, &due.id, deadline).await.map(|_| ())
+    /// The reservation itself where it could not be: one that is not in order does not keep the others from it.
+    async fn settle(
+        &self,
+        sale: &SaleId,
+        due: Due,
+        deadline: Deadline,
+    ) -> Result<Option<ReservationId>, PurchaseError> {
+        let (ledger, stock, id) = (&self.ledger, &self.stock, &due.id);
+        let settled = match due.action {
+            DueAction::Settle => ledger.settle_in_stock(stock, sale, id, deadline).await.map(|_| ()),
+            DueAction::Finish => ledger.finish_in_stock(stock, sale, id, deadline).await.map(|_| ()),
+            DueAction::Nothing => {
+                tracing::error!(%sale, reservation = %id, "a reservation cannot be settled: its record cannot be read");
+                return Ok(Some(due.id));
+            }
         };
         match settled {
             Err(error) if error.next() == Next::Broken => {
-                tracing::error!(%sale, reservation = %due.id, error = %Causes(&error), "a reservation cannot be settled");
-                Ok(false)
+                tracing::error!(%sale, reservation = %id, error = %Causes(&error), "a reservation cannot be settled");
+                Ok(Some(due.id))
             }
-            settled => settled.map(|()| true),
+            settled => settled.map(|()| None),
         }
     }
 

@@ -12,6 +12,7 @@ use sale::{
     ReservationId, SaleId, ShopperId, Stock, StockError, Verdict,
 };
 
+use crate::table::order_key;
 use crate::{Ledger, LedgerError, Order, OrderState, RecordOutcome, Settled};
 
 /// How long a confirm can take at most, a write that arrives late included. No request's deadline is
@@ -76,7 +77,7 @@ impl Ledger {
         receipt: Option<&Receipt>,
         deadline: Deadline,
     ) -> Result<ConfirmOutcome, PurchaseError> {
-        self.read_ahead();
+        self.warm_up(order_key(&id.order()), deadline);
         let begun = stock.begin(sale, id, shopper, receipt, CONFIRM_DEADLINE, deadline).await?;
         let without_order = match begun {
             BeginOutcome::Begun(reservation) | BeginOutcome::Resumed(reservation) => {

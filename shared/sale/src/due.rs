@@ -1,32 +1,64 @@
 //! Due: which reservations the sweep looks at now.
 
+use std::time::Duration;
+
 use sentinel::{Deadline, Script};
 
+use crate::answer::Malformed;
 use crate::script::script;
 use crate::{ReservationId, SaleId, Stock, StockError};
 
 static DUE: Script = script!("due.lua");
+
+/// When those are looked at again that could not be settled.
+const AGAIN_AFTER: Duration = Duration::from_secs(30);
 
 /// A reservation whose confirm or cancel can no longer be under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Due {
     /// Which one.
     pub id: ReservationId,
-    /// Whether it may be abandoned where the ledger has no order. While its hold has not expired, the
-    /// shopper may still repeat the confirm: then only an order that stands is finished.
-    pub may_abandon: bool,
+    /// What may be done about it.
+    pub action: DueAction,
+}
+
+/// What may be done about a reservation that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DueAction {
+    /// It is settled: abandoned where the ledger has no order.
+    Settle,
+    /// Only an order that stands is finished: its hold has not expired, and the shopper may repeat the confirm.
+    Finish,
+    /// Nothing: its record in Redis cannot be read.
+    Nothing,
 }
 
 impl Stock {
-    /// Up to `most` of them, longest due first; none where there is no such sale.
-    pub async fn due(&self, sale: &SaleId, most: u32, deadline: Deadline) -> Result<Vec<Due>, StockError> {
-        let mut answer = self.write(self.invocation(&DUE, sale).arg(most.to_string()), deadline).await?;
+    /// Up to `most` of them, longest due first; none where there is no such sale. Those that could not be settled a
+    /// moment ago are not among them, and no sooner than in 30 s.
+    pub async fn due(
+        &self,
+        sale: &SaleId,
+        most: u32,
+        not_settled: &[ReservationId],
+        deadline: Deadline,
+    ) -> Result<Vec<Due>, StockError> {
+        let invocation =
+            self.invocation(&DUE, sale).arg(most.to_string()).arg(AGAIN_AFTER.as_millis().to_string());
+        let invocation = not_settled.iter().fold(invocation, |invocation, id| invocation.arg(id.as_bytes()));
+        let mut answer = self.write(invocation, deadline).await?;
         match answer.word.as_str() {
             "DUE" => {
                 let mut due = Vec::new();
                 while !answer.fields.is_empty() {
                     let id = ReservationId::from_bytes(answer.fields.digest()?);
-                    due.push(Due { id, may_abandon: answer.fields.flag()? });
+                    let action = match answer.fields.text()?.as_str() {
+                        "settle" => DueAction::Settle,
+                        "finish" => DueAction::Finish,
+                        "nothing" => DueAction::Nothing,
+                        _ => return Err(Malformed("what may be done").into()),
+                    };
+                    due.push(Due { id, action });
                 }
                 Ok(due)
             }

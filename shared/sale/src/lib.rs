@@ -67,7 +67,7 @@ pub use definition::{Definition, Fault, STOCK_MAX, Sale, SkuDefinition};
 pub use distrust::DistrustOutcome;
 pub use drain::{JournalPart, KeptPart};
 pub use draw::{Commitment, Draw, Seed};
-pub use due::Due;
+pub use due::{Due, DueAction};
 pub use exchange::ExchangeOutcome;
 pub use expire::Expired;
 pub use find::FindOutcome;
