@@ -12,7 +12,6 @@ use sale::{
     ReservationId, SaleId, ShopperId, Stock, StockError, Verdict,
 };
 
-use crate::table::order_key;
 use crate::{Ledger, LedgerError, Order, OrderState, RecordOutcome, Settled};
 
 /// How long a confirm can take at most, a write that arrives late included. No request's deadline is
@@ -77,7 +76,7 @@ impl Ledger {
         receipt: Option<&Receipt>,
         deadline: Deadline,
     ) -> Result<ConfirmOutcome, PurchaseError> {
-        self.warm_up(order_key(&id.order()), deadline);
+        self.read_ahead();
         let begun = stock.begin(sale, id, shopper, receipt, CONFIRM_DEADLINE, deadline).await?;
         let without_order = match begun {
             BeginOutcome::Begun(reservation) | BeginOutcome::Resumed(reservation) => {

@@ -1,12 +1,11 @@
 //! The handle on the table, and how a call to it can fail.
 //!
-//! Nobody waits for the client of the AWS SDK but the first call that needs it: it is made beside the start. The first
-//! call takes longest: what TLS trusts is read for it (`transport.rs`), and a connection made. A process's first confirm
-//! makes one for nothing while it asks Redis.
+//! Nobody waits for the client of the AWS SDK but the first call that needs it: it is made beside the start. What
+//! TLS trusts takes longer to read than all the rest, and no start does it. A confirm has it read while it asks
+//! Redis, any other call when it comes to it (`transport.rs`).
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -36,7 +35,6 @@ const CALL_TIME_MIN: Duration = Duration::from_millis(750);
 #[derive(Clone)]
 pub struct Ledger {
     service: Arc<OnceCell<Service>>,
-    is_warm: Arc<AtomicBool>,
     in_flight: Arc<Semaphore>,
     pub(crate) table: String,
 }
@@ -134,8 +132,7 @@ impl Ledger {
     }
 
     fn of(service: Arc<OnceCell<Service>>) -> Self {
-        let in_flight = Arc::new(Semaphore::new(IN_FLIGHT_MAX));
-        Self { service, is_warm: Arc::default(), in_flight, table: "spillway".to_owned() }
+        Self { service, in_flight: Arc::new(Semaphore::new(IN_FLIGHT_MAX)), table: "spillway".to_owned() }
     }
 
     /// A handle on the table `spillway` of an emulator, which takes any credentials.
@@ -159,22 +156,14 @@ impl Ledger {
         Self { table, ..self.clone() }
     }
 
-    /// The first time, reads an item for nothing beside what the caller goes on with: the next call finds a connection.
-    pub(crate) fn warm_up(&self, key: String, deadline: Deadline) {
-        if self.is_warm.swap(true, Ordering::Relaxed) {
-            return;
+    /// Has what TLS trusts read, where no call has needed it yet, beside what the caller goes on with.
+    pub(crate) fn read_ahead(&self) {
+        let secured = self.service.get().and_then(|service| service.secured.clone());
+        if let Some(transport) = secured.filter(|transport| !transport.has_read()) {
+            tokio::task::spawn_blocking(move || {
+                transport.secured();
+            });
         }
-        let ledger = self.clone();
-        tokio::spawn(async move {
-            let secured = ledger.service.get_or_init(Service::of_environment).await.secured.clone();
-            if let Some(transport) = secured {
-                let read = tokio::task::spawn_blocking(move || {
-                    transport.secured();
-                });
-                let _read = read.await;
-            }
-            let _read = ledger.get(key, deadline).await;
-        });
     }
 
     /// The client, as soon as it is made.

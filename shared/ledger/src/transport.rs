@@ -40,6 +40,11 @@ impl Transport {
         self.0.secured.get_or_init(|| connector(TrustStore::default()))
     }
 
+    /// Whether they are read.
+    pub(crate) fn has_read(&self) -> bool {
+        self.0.secured.get().is_some()
+    }
+
     /// Made beside the start, because it reads nothing.
     pub(crate) fn plain(&self) -> &Connector {
         self.0.plain.get_or_init(|| connector(TrustStore::empty()))
