@@ -1,25 +1,28 @@
 //! What came of the faults, in words.
 
 use std::collections::BTreeMap;
+use std::iter;
 
 use crate::chaos::{LeftOut, Round, SILENCE_OF_A_KILL_MAX};
 use crate::chaos_fault::Fault;
 use crate::table::{Table, grouped};
 
-/// One round in one line.
+/// One round in one line, and one for each promise that was broken.
 pub(crate) fn round(round: &Round) -> String {
     let kept = match (round.broken_promises.len(), round.holds_lost) {
         (0, 0) => "every promise kept".to_owned(),
         (0, holds) => format!("every promise kept; {holds} holds lost, which was not promised"),
         (broken, _) => format!("{broken} promises BROKEN"),
     };
-    format!(
+    let line = format!(
         "{:<20} {:>7} orders, {:>6} without a success, whole again after {:>6}: {kept}",
         round.fault.name(),
         grouped(round.orders as u64),
         seconds(round.silence_ms),
         seconds(round.whole_after_ms),
-    )
+    );
+    let broken = round.broken_promises.iter().map(|promise| format!("  {promise}"));
+    iter::once(line).chain(broken).collect::<Vec<_>>().join("\n")
 }
 
 /// Each fault's rounds in one row, everything that was broken, and what did not happen.
