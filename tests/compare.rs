@@ -1,6 +1,8 @@
 //! A failover that lost what was acknowledged: what the ledger knows of it is brought back into Redis. Here the loss is
 //! exact, because Redis is set back to what it was before.
 
+use std::time::Duration;
+
 use ledger::{CancelOutcome, ConfirmOutcome, Order};
 use sale::{
     CompareOutcome, Compared, ComparedCancels, ComparedPart, Definition, FindOutcome, FinishOutcome,
@@ -72,7 +74,7 @@ async fn cancel(alone: &Alone, order: &Order) {
 
 /// What the sweep does with what is due.
 async fn settle(alone: &Alone) {
-    for due in alone.stock.due(&alone.id, 100, &[], soon()).await.unwrap() {
+    for due in alone.stock.due(&alone.id, 100, Duration::ZERO, &[], soon()).await.unwrap() {
         alone.ledger.settle_in_stock(&alone.stock, &alone.id, &due.id, soon()).await.unwrap();
     }
 }

@@ -1,5 +1,7 @@
 //! A history that broke: what Redis has of a sale is not believed, and the sale is built again of the ledger.
 
+use std::time::Duration;
+
 use ledger::{ConfirmOutcome, PurchaseError};
 use reqwest::Method;
 use sale::{Definition, DistrustOutcome, FindOutcome, ReleaseOutcome, StockError};
@@ -47,7 +49,7 @@ async fn a_sale_of_another_history_serves_nobody_until_it_is_built_again_of_the_
     assert!(is_fenced(&stock.find(id, &held.id, &held.shopper, soon()).await));
     assert!(is_fenced(&stock.release(id, &held.id, &held.shopper, soon()).await));
     assert!(is_fenced(&stock.expire(id, 10, soon()).await));
-    assert!(is_fenced(&stock.due(id, 10, &[], soon()).await));
+    assert!(is_fenced(&stock.due(id, 10, Duration::ZERO, &[], soon()).await));
     assert!(is_fenced(&stock.drain(id, None, soon()).await));
     assert!(is_fenced(&stock.progress(id, soon()).await));
     alone.rebuild().await;

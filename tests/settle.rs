@@ -1,6 +1,7 @@
 //! Who decides about a confirm that was begun: whoever writes the order's item first, for good.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use ledger::{RecordOutcome, Settled};
@@ -153,22 +154,23 @@ async fn verdicts_in_any_order_and_number_leave_redis_at_what_the_ledger_says() 
     }
 }
 
+/// Whoever was told the first time may have died, or not have heard it.
 #[tokio::test]
-async fn a_confirm_that_can_still_be_repeated_is_looked_at_once_and_abandoned_only_after_its_hold() {
+async fn a_confirm_that_can_still_be_repeated_is_looked_at_now_and_then_and_abandoned_only_after_its_hold() {
     let stock = stock(&shared());
     let terms = sale::Definition { hold_seconds: 10, ..units(5) };
     let sale = crate::expiry::open_in_redis(&stock, terms).await.id;
     let wish = crate::expiry::wish(&sale, 1, 1);
     stock.reserve(&wish, soon()).await.unwrap();
-    stock.begin(&sale, &wish.id, &wish.shopper.id, None, std::time::Duration::ZERO, soon()).await.unwrap();
+    stock.begin(&sale, &wish.id, &wish.shopper.id, None, Duration::ZERO, soon()).await.unwrap();
     let mut looks = Vec::new();
     eventually("the end of the hold", async || {
-        let due = stock.due(&sale, 10, &[], soon()).await.unwrap();
+        let due = stock.due(&sale, 10, Duration::from_secs(4), &[], soon()).await.unwrap();
         looks.extend(due.iter().map(|due| due.action == DueAction::Settle));
         looks.last().copied().unwrap_or_default().then_some(())
     })
     .await;
-    assert_eq!(looks, [false, true]);
+    assert!(matches!(looks[..], [false, false, true] | [false, false, false, true]), "{looks:?}");
     let view = stock.view(&sale, soon()).await.unwrap().unwrap();
     assert_eq!((view.skus[0].held, view.unsettled), (1, 1), "looking settles nothing");
 }

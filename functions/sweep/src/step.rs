@@ -18,6 +18,9 @@ const SETTLED_PER_PAGE: u32 = 100;
 const SETTLED_AT_ONCE: usize = 8;
 const PAGES_MAX: u32 = 20;
 
+/// When those are looked at again that may still be repeated, or could not be settled.
+const AGAIN_AFTER: Duration = Duration::from_secs(10);
+
 /// Holds freed per SKU and script: short enough that no script keeps the master busy.
 const FREED_PER_SCRIPT: u32 = 200;
 const SCRIPTS_MAX: u32 = 50;
@@ -157,7 +160,7 @@ impl Sweep {
     async fn settle_due(&self, sale: &SaleId, deadline: Deadline) -> Result<(usize, Swept), PurchaseError> {
         let (mut settled, mut swept, mut not_settled) = (0, Swept::All, Vec::new());
         for _ in 0..PAGES_MAX {
-            let due = self.stock.due(sale, SETTLED_PER_PAGE, &not_settled, deadline).await?;
+            let due = self.stock.due(sale, SETTLED_PER_PAGE, AGAIN_AFTER, &not_settled, deadline).await?;
             let on_page = due.len();
             let settling = due.into_iter().map(|due| self.settle(sale, due, deadline));
             let page = stream::iter(settling).buffer_unordered(SETTLED_AT_ONCE);

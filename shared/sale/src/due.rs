@@ -10,9 +10,6 @@ use crate::{ReservationId, SaleId, Stock, StockError};
 
 static DUE: Script = script!("due.lua");
 
-/// When those are looked at again that could not be settled.
-const AGAIN_AFTER: Duration = Duration::from_secs(30);
-
 /// A reservation whose confirm or cancel can no longer be under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Due {
@@ -35,16 +32,17 @@ pub enum DueAction {
 
 impl Stock {
     /// Up to `most` of them, longest due first; none where there is no such sale. Those that could not be settled a
-    /// moment ago are not among them, and no sooner than in 30 s.
+    /// moment ago are not among them: they are again after `again_after`, and so are those that are only finished.
     pub async fn due(
         &self,
         sale: &SaleId,
         most: u32,
+        again_after: Duration,
         not_settled: &[ReservationId],
         deadline: Deadline,
     ) -> Result<Vec<Due>, StockError> {
         let invocation =
-            self.invocation(&DUE, sale).arg(most.to_string()).arg(AGAIN_AFTER.as_millis().to_string());
+            self.invocation(&DUE, sale).arg(most.to_string()).arg(again_after.as_millis().to_string());
         let invocation = not_settled.iter().fold(invocation, |invocation, id| invocation.arg(id.as_bytes()));
         let mut answer = self.write(invocation, deadline).await?;
         match answer.word.as_str() {
