@@ -24,6 +24,7 @@ use crate::wire::{Wire, auth};
 use crate::{Deadline, Error};
 
 /// For answers that come just after those that decided: one of them may be that of the sentinel which replaces the master.
+/// Where that is what the question is about, each is waited for as long as any may take.
 const STRAGGLERS: Duration = Duration::from_millis(50);
 
 /// Connections to sentinels that rested this long are not tried again.
@@ -92,7 +93,7 @@ impl Search {
             }
             if agreed.is_none() {
                 agreed = tally.agreed(config);
-                if agreed.is_some() {
+                if agreed.is_some() && !is_whole {
                     until = deadline.sooner(STRAGGLERS);
                 }
             }

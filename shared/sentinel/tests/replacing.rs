@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use sentinel::testkit::{Answer, FakeSentinel, FakeServer, as_master};
+use sentinel::testkit::{Answer, FakeSentinel, FakeServer, Passage, Proxy, as_master};
 use sentinel::{Call, Client, Config, Durability, Endpoint, Error, Idempotency};
 
 use crate::calls::{ms, one, within};
@@ -89,6 +89,24 @@ async fn after_a_pause_in_which_the_master_may_have_been_away_an_acknowledgement
     leader.learn(|knowledge| knowledge.replaces = None);
     assert_eq!(one(&client, durable(5_000)).await.unwrap().replicas, 1);
     assert_eq!(client.status().generation, 1, "on the same connection");
+}
+
+/// On a busy machine, the one that leads may be the last to answer.
+#[tokio::test]
+async fn after_a_doubt_the_sentinel_that_answers_last_is_heard_too() {
+    let (quick, master, leader, others) = client_of(|_| 1).await;
+    let leader = leader.get().unwrap();
+    let door = Proxy::start(&leader.server().endpoint()).await.unwrap();
+    let mut config = quick.config().clone();
+    config.sentinels = others.iter().map(|sentinel| sentinel.server().endpoint()).collect();
+    config.sentinels.push(door.endpoint());
+    let client = Client::new(config).unwrap();
+    assert_eq!(one(&client, durable(2_000)).await.unwrap().replicas, 1);
+    // There and back, and once more to connect.
+    door.set(Passage::Delayed(ms(30)));
+    leader.learn(|knowledge| knowledge.replaces = Some(master.endpoint()));
+    tokio::time::sleep(ms(1_100)).await;
+    assert_eq!(one(&client, durable(2_000)).await.unwrap().replicas, 0);
 }
 
 #[tokio::test]
