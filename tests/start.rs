@@ -67,6 +67,18 @@ async fn a_master_that_restarts_before_it_is_missed_goes_on_with_its_data() {
 }
 
 #[tokio::test]
+async fn no_two_nodes_write_their_files_anew_at_the_same_size() {
+    let nodes = Nodes::start("start-rewrites").await;
+    let size = |index| {
+        let answer = nodes.ask(index, &["CONFIG", "GET", "auto-aof-rewrite-min-size"]);
+        answer.lines().last().and_then(|bytes| bytes.parse::<u64>().ok()).expect("bytes")
+    };
+    let sizes = [size(0), size(1), size(2)];
+    assert!(sizes.iter().all(|bytes| (64 << 20..128 << 20).contains(bytes)), "{sizes:?}");
+    assert!(sizes[0] != sizes[1] && sizes[1] != sizes[2] && sizes[2] != sizes[0], "{sizes:?}");
+}
+
+#[tokio::test]
 async fn a_node_that_reaches_no_sentinels_waits_for_most_of_them_and_does_not_guess() {
     let mut nodes = Nodes::new("start-alone");
     nodes.start_redis(0);
