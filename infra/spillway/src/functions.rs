@@ -1,6 +1,7 @@
 //! The function binaries: built, and started with their settings.
 
 use std::ffi::OsStr;
+use std::io::{IsTerminal, stderr};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 
@@ -16,11 +17,14 @@ use crate::running::{FUNCTION, OPERATOR, Running};
 /// What systemd tells a process of its own accord.
 const OF_SYSTEMD: [&str; 2] = ["NOTIFY_SOCKET", "WATCHDOG_USEC"];
 
-/// Builds every binary, with cargo's own progress. The whole workspace, because each selection of
+/// Builds every binary, on a terminal with cargo's own progress. The whole workspace, because each selection of
 /// packages would be compiled with features of its own.
 pub fn build_functions() -> Result<()> {
     let mut cargo = cargo();
-    cargo.args(["build", "--release", "--quiet", "--workspace", "--bins"]);
+    cargo.args(["build", "--release", "--workspace", "--bins"]);
+    if !stderr().is_terminal() {
+        cargo.arg("--quiet");
+    }
     let status = cargo.status().context("cannot run cargo; install Rust with rustup")?;
     ensure!(status.success(), "the functions do not build; what cargo says above tells why");
     Ok(())
