@@ -25,10 +25,11 @@ pub(crate) struct Turnstile {
     waiting: Mutex<Waiting>,
 }
 
-#[derive(Default)]
 struct Waiting {
     by_place: BTreeMap<u64, Vec<oneshot::Sender<Called>>>,
     seen: Option<Seen>,
+    /// Since when no more are let in, as far as the status tells; it may have stopped answering.
+    still_since: Instant,
     /// How far the server's clock is ahead of this one, by the freshest answer: one from a cache is late.
     clock_ahead: Option<SignedDuration>,
     polls: u64,
@@ -37,9 +38,8 @@ struct Waiting {
 struct Seen {
     room: WaitingRoomStatus,
     server_time: Timestamp,
-    is_over: bool,
-    /// Since when no more are let in.
-    still_since: Instant,
+    /// Nothing is left.
+    is_gone: bool,
 }
 
 /// What a shopper who waits is told in the end.
@@ -66,7 +66,14 @@ struct Sku {
 
 impl Turnstile {
     pub(crate) fn new(http: reqwest::Client, url: String) -> Self {
-        Self { http, url, waiting: Mutex::default() }
+        let waiting = Waiting {
+            by_place: BTreeMap::new(),
+            seen: None,
+            still_since: Instant::now(),
+            clock_ahead: None,
+            polls: 0,
+        };
+        Self { http, url, waiting: Mutex::new(waiting) }
     }
 
     /// Waits for the turn of a place: behind the lobby, of which there is none in a rush.
@@ -102,27 +109,27 @@ impl Turnstile {
         let Some(room) = status.waiting_room else { return };
         let is_gone = status.skus.iter().all(|sku| sku.sold_out && !sku.may_return);
         self.with(|waiting| {
-            let (at, server_time) = (Instant::now(), status.server_time);
+            let server_time = status.server_time;
             let ahead = server_time.duration_since(Timestamp::now());
             waiting.clock_ahead = Some(waiting.clock_ahead.map_or(ahead, |known| known.max(ahead)));
             let before = waiting.seen.as_ref();
-            let still_since = before.filter(|seen| seen.room.serving_limit >= room.serving_limit);
-            let still_since = still_since.map_or(at, |seen| seen.still_since);
-            let is_over = is_gone || at - still_since > PATIENCE;
-            waiting.seen = Some(Seen { room, server_time, is_over, still_since });
+            if before.is_none_or(|seen| seen.room.serving_limit < room.serving_limit) {
+                waiting.still_since = Instant::now();
+            }
+            waiting.seen = Some(Seen { room, server_time, is_gone });
         });
     }
 
     fn call(&self) {
         self.with(|waiting| {
-            let Some(seen) = &waiting.seen else { return };
-            if seen.is_over {
+            if waiting.is_over(Instant::now()) {
                 let all = std::mem::take(&mut waiting.by_place);
                 for called in all.into_values().flatten() {
                     let _ = called.send(Called::Over);
                 }
                 return;
             }
+            let Some(seen) = &waiting.seen else { return };
             let now = Timestamp::now() + waiting.clock_ahead.unwrap_or_default();
             let serving = seen.room.serving_after(now.duration_since(seen.server_time));
             while let Some(first) = waiting.by_place.first_entry()
@@ -140,8 +147,41 @@ impl Turnstile {
     }
 }
 
+impl Waiting {
+    fn is_over(&self, now: Instant) -> bool {
+        self.seen.as_ref().is_some_and(|seen| seen.is_gone) || now - self.still_since > PATIENCE
+    }
+}
+
 /// Exact for any number of places that there can be.
 #[allow(clippy::cast_precision_loss)]
 fn is_served(place: u64, serving: f64) -> bool {
     place as f64 <= serving
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::running::{http_client, trusting};
+
+    #[tokio::test]
+    async fn a_crowd_leaves_a_shop_that_has_stopped_answering() {
+        let http = http_client(trusting(rustls::RootCertStore::empty()).unwrap()).unwrap();
+        let turnstile = Turnstile::new(http, "http://127.0.0.1:1/status".to_owned());
+        let calls = async {
+            turnstile.look().await;
+            turnstile.call();
+            assert_eq!(
+                turnstile.with(|waiting| waiting.by_place.len()),
+                1,
+                "it left before its patience was over"
+            );
+            turnstile.with(|waiting| waiting.still_since -= PATIENCE + POLL);
+            turnstile.call();
+        };
+        let both = async { tokio::join!(turnstile.wait(1), calls) };
+        let (called, ()) = tokio::time::timeout(10 * POLL, both).await.unwrap();
+        assert_eq!(called, Called::Over);
+    }
 }
