@@ -122,7 +122,7 @@ impl Turnstile {
 
     fn call(&self) {
         self.with(|waiting| {
-            if waiting.is_over(Instant::now()) {
+            if waiting.is_over() {
                 let all = std::mem::take(&mut waiting.by_place);
                 for called in all.into_values().flatten() {
                     let _ = called.send(Called::Over);
@@ -148,8 +148,8 @@ impl Turnstile {
 }
 
 impl Waiting {
-    fn is_over(&self, now: Instant) -> bool {
-        self.seen.as_ref().is_some_and(|seen| seen.is_gone) || now - self.still_since > PATIENCE
+    fn is_over(&self) -> bool {
+        self.seen.as_ref().is_some_and(|seen| seen.is_gone) || self.still_since.elapsed() > PATIENCE
     }
 }
 
