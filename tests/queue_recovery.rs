@@ -3,15 +3,16 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use sale::{
-    Deadline, Definition, JoinOutcome, Next, RateLimit, ReserveOutcome, Seeding, Shopper, ShopperId,
-    ShopperKind, WaitingRoom,
+    Deadline, Definition, JoinOutcome, Next, QueueRecord, RateLimit, ReserveOutcome, Sale, Seeding, Shopper,
+    ShopperId, ShopperKind, Stock, WaitingRoom,
 };
 use serde_json::json;
-use spillway::{Signal, signal};
+use spillway::{Running, Signal, signal};
 
 use crate::expiry::open_in_redis;
-use crate::queue::{patient_room, reserve, ticket};
+use crate::queue::{patient_room, reserve, ticket, view};
 use crate::shop::{open_sale_in, send, units};
 use crate::system::{command, eventually, private, redis, soon, stock, stores};
 
@@ -131,23 +132,7 @@ async fn tickets_that_no_record_knows_share_the_last_place_that_is_known() {
     let mut tickets = vec![ticket(&stock, &sale, 1).await, ticket(&stock, &sale, 2).await];
     let record = stock.tick(&sale.id, sale::Load::Normal, soon()).await.unwrap().unwrap();
     tickets.push(ticket(&stock, &sale, 3).await);
-    command(&redis(&running), "FLUSHALL", &[]).await;
-    let skus = [sale::SeedSku { sku: sale.definition.skus[0].sku.clone(), stock: 50, top: 50 }];
-    let of_ledger =
-        Seeding { epoch: 2, skus: &skus, applied: &[], queue: Some(&record.bytes), is_last: true };
-    stock.seed(&sale.id, &of_ledger, soon()).await.unwrap();
-    let mut seeded = sale.clone();
-    seeded.version = 2;
-    let part = sale::Part {
-        epoch: 2,
-        quarantine_until: jiff::Timestamp::UNIX_EPOCH,
-        quarantine: Duration::from_millis(1),
-        sku: &skus[0].sku,
-        serials: 1..=50,
-        orders: &[],
-    };
-    stock.rebuild(&sale.id, &part, soon()).await.unwrap();
-    stock.change(&seeded, soon()).await.unwrap();
+    lose(&stock, &running, &sale, Some(&record)).await;
     let newcomer = ticket(&stock, &sale, 4).await;
     assert_eq!((newcomer.epoch, newcomer.number), (2, Some(3)));
     for (ticket, place) in tickets.iter().chain([&newcomer]).zip([1, 2, 2, 3]) {
@@ -160,4 +145,92 @@ async fn tickets_that_no_record_knows_share_the_last_place_that_is_known() {
     }
     let refused = reserve(&stock, &newcomer, 4).await;
     assert!(matches!(refused, ReserveOutcome::NotYourTurn { place: 3, .. }), "{refused:?}");
+}
+
+/// Lots of which Redis has forgotten are still lots: with them the lobby has as many places as shoppers.
+#[tokio::test]
+async fn a_lobby_that_redis_has_lost_has_a_place_for_those_before_and_for_those_after() {
+    let stack = stores("lobby-lost");
+    let running = stack.running().unwrap();
+    let stock = stock(&running);
+    let opens_at = Timestamp::now() + SignedDuration::from_hours(1);
+    let terms = Definition { opens_at: Some(opens_at), ..patient_room(50, 60_000) };
+    let sale = open_in_redis(&stock, terms).await;
+    for number in 0..20 {
+        ticket(&stock, &sale, number).await;
+    }
+    let record = stock.tick(&sale.id, sale::Load::Normal, soon()).await.unwrap().unwrap();
+    let sale = lose(&stock, &running, &sale, Some(&record)).await;
+    for number in 20..40 {
+        assert_eq!(ticket(&stock, &sale, number).await.number, None);
+    }
+    let lobby = view(&stock, &sale).await.1.lobby;
+    assert!((39..=41).contains(&lobby), "{lobby} places for 40 shoppers");
+}
+
+/// A lot of which no record tells comes to a place that is served, though nobody else comes.
+#[tokio::test]
+async fn a_lot_that_no_record_knows_has_a_place() {
+    let stack = stores("lobby-unknown");
+    let running = stack.running().unwrap();
+    let stock = stock(&running);
+    let opens_at = Timestamp::now() + SignedDuration::from_hours(1);
+    let terms = Definition { opens_at: Some(opens_at), ..patient_room(50, 60_000) };
+    let sale = open_in_redis(&stock, terms).await;
+    let lot = ticket(&stock, &sale, 1).await;
+    let mut opened = lose(&stock, &running, &sale, None).await;
+    opened.definition.opens_at = Some(Timestamp::now());
+    opened.version += 1;
+    stock.change(&opened, soon()).await.unwrap();
+    assert_eq!(crate::queue::turn(&stock, &lot).await, sale::Turn::Waiting { place: 1, ahead: 0 });
+    assert_eq!(view(&stock, &sale).await.1.last_place, 1);
+}
+
+/// Redis forgets everything, and the sale is built again with this record of its waiting room: the sale as it is then.
+async fn lose(stock: &Stock, running: &Running, sale: &Sale, record: Option<&QueueRecord>) -> Sale {
+    command(&redis(running), "FLUSHALL", &[]).await;
+    let skus = [sale::SeedSku { sku: sale.definition.skus[0].sku.clone(), stock: 50, top: 50 }];
+    let queue = record.map(|record| &*record.bytes);
+    let of_ledger = Seeding { epoch: 2, skus: &skus, applied: &[], queue, is_last: true };
+    stock.seed(&sale.id, &of_ledger, soon()).await.unwrap();
+    let part = sale::Part {
+        epoch: 2,
+        quarantine_until: Timestamp::UNIX_EPOCH,
+        quarantine: Duration::from_millis(1),
+        sku: &skus[0].sku,
+        serials: 1..=50,
+        orders: &[],
+    };
+    stock.rebuild(&sale.id, &part, soon()).await.unwrap();
+    let seeded = Sale { version: sale.version + 1, ..sale.clone() };
+    stock.change(&seeded, soon()).await.unwrap();
+    seeded
+}
+
+/// Who is served has the time of a failover, too: nobody could use it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_stands_still_from_the_last_look_of_a_master_to_the_first_one_of_the_next() {
+    let stack = stores("queue-stands");
+    let running = stack.running().unwrap();
+    let stock = stock(&running);
+    let sale = open_in_redis(&stock, patient_room(50, 60_000)).await;
+    let served = ticket(&stock, &sale, 1).await;
+    let left = async || match crate::queue::turn(&stock, &served).await {
+        sale::Turn::Served { left, .. } => Some(left),
+        _ => None,
+    };
+    let tick = async || stock.tick(&sale.id, sale::Load::Normal, soon()).await.ok();
+    eventually("the turn", async || {
+        tick().await;
+        left().await
+    })
+    .await;
+    tick().await.unwrap();
+    let (before, since) = (left().await.unwrap(), view(&stock, &sale).await.0);
+    signal(crate::failover::master(&running).pid, Signal::KILL);
+    eventually("the first look of the next master", tick).await;
+    let (after, now) = (left().await.unwrap(), view(&stock, &sale).await.0);
+    let gone = now.duration_since(since).unsigned_abs();
+    let charged = before.saturating_sub(after);
+    assert!(charged < gone / 2, "{charged:?} of {gone:?} in which nobody could be served");
 }

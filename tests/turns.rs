@@ -1,10 +1,11 @@
 //! Turns: how they follow time, stock and the merchant. These sales are in Redis alone.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use api::WaitingRoomStatus;
-use jiff::SignedDuration;
-use sale::{JoinOutcome, Load, ReserveOutcome, RoomState, Turn};
+use jiff::{SignedDuration, Timestamp};
+use sale::{Definition, JoinOutcome, Load, ReserveOutcome, RoomState, Turn};
 
 use crate::expiry::open_in_redis;
 use crate::queue::{hold, join, patient_room, reserve, room, shopper, ticket, turn, view};
@@ -162,20 +163,108 @@ async fn the_merchant_serves_up_to_a_place_at_once_pauses_and_closes_the_door() 
     hold(&stock, &tickets[0], 1).await;
 }
 
+/// Turns that last differently: each as long as it was when it began, whatever those before and behind it do.
 #[tokio::test]
-async fn a_shorter_turn_is_one_that_begins_later() {
+async fn a_shorter_or_longer_turn_is_one_that_begins_later() {
     let stock = stock(&shared());
     let mut sale = open_in_redis(&stock, patient_room(50, 60_000)).await;
-    let served = ticket(&stock, &sale, 1).await;
-    eventually("the turn", async || matches!(turn(&stock, &served).await, Turn::Served { .. }).then_some(()))
+    let [long, short, longer] = ["long", "short", "longer"];
+    let mut tickets = HashMap::new();
+    for (number, name, seconds) in [(1, long, 600), (2, short, 1), (3, longer, 900)] {
+        sale.definition.waiting_room.as_mut().unwrap().turn_seconds = seconds;
+        sale.version += 1;
+        stock.change(&sale, soon()).await.unwrap();
+        let ticket = ticket(&stock, &sale, number).await;
+        let left = eventually("the turn", async || match turn(&stock, &ticket).await {
+            Turn::Served { left, .. } => Some(left),
+            _ => None,
+        })
         .await;
-    sale.definition.waiting_room.as_mut().unwrap().turn_seconds = 10;
+        assert!(left <= Duration::from_secs(u64::from(seconds)), "{name}: {left:?}");
+        tickets.insert(name, ticket);
+    }
+    eventually("the end of the short turn", async || {
+        stock.tick(&sale.id, Load::Normal, soon()).await.unwrap();
+        (turn(&stock, &tickets[short]).await == Turn::Passed { place: 2 }).then_some(())
+    })
+    .await;
+    assert_eq!(reserve(&stock, &tickets[short], 2).await, ReserveOutcome::TurnPassed);
+    let (_, room) = view(&stock, &sale).await;
+    assert_eq!((room.turns_used, room.turns_passed), (0, 1));
+    for (name, place, seconds) in [(long, 1, 500), (longer, 3, 800)] {
+        match turn(&stock, &tickets[name]).await {
+            Turn::Served { place: told, left } => {
+                assert_eq!(told, place);
+                assert!(left > Duration::from_secs(seconds), "{name}: {left:?}");
+            }
+            turn => panic!("{name}: {turn:?}"),
+        }
+    }
+    hold(&stock, &tickets[long], 1).await;
+    hold(&stock, &tickets[longer], 3).await;
+}
+
+/// Behind a long turn that is open short ones pass, and leave nothing in the record.
+#[tokio::test]
+async fn what_a_line_takes_does_not_grow_with_the_turns_that_have_passed() {
+    let stock = stock(&shared());
+    let mut sale = open_in_redis(&stock, patient_room(50, 60_000)).await;
+    let first = ticket(&stock, &sale, 1).await;
+    eventually("the turn", async || matches!(turn(&stock, &first).await, Turn::Served { .. }).then_some(()))
+        .await;
+    sale.definition.waiting_room.as_mut().unwrap().turn_seconds = 1;
     sale.version += 1;
     stock.change(&sale, soon()).await.unwrap();
-    match turn(&stock, &served).await {
-        Turn::Served { left, .. } => assert!(left > Duration::from_secs(500), "{left:?}"),
-        turn => panic!("{turn:?}"),
+    // A mark is made with every look now.
+    let mut sizes = Vec::new();
+    eventually("twenty turns", async || {
+        ticket(&stock, &sale, 2).await;
+        let record = stock.tick(&sale.id, Load::Normal, soon()).await.unwrap().unwrap();
+        sizes.push(record.bytes.len());
+        let (_, room) = view(&stock, &sale).await;
+        (room.turns_passed >= 20).then_some(())
+    })
+    .await;
+    let most = sizes.iter().max().unwrap();
+    assert!(*most < 1_000, "{most} bytes of {} looks", sizes.len());
+    assert!(matches!(turn(&stock, &first).await, Turn::Served { place: 1, .. }));
+}
+
+/// With two tickets nobody has more turns than two: using the one does not make the other good again.
+#[tokio::test]
+async fn a_ticket_that_is_used_up_stays_so_when_its_shopper_uses_another() {
+    let stock = stock(&shared());
+    let sale = open_in_redis(&stock, patient_room(1, 60_000)).await;
+    let tickets = [ticket(&stock, &sale, 1).await, ticket(&stock, &sale, 1).await];
+    let next = ticket(&stock, &sale, 2).await;
+    for ticket in &tickets {
+        let held = hold(&stock, ticket, 1).await;
+        stock.release(&sale.id, &held.id, &held.shopper, soon()).await.unwrap();
     }
+    for (ticket, place) in tickets.iter().zip(1..) {
+        assert_eq!(reserve(&stock, ticket, 1).await, ReserveOutcome::TicketUsed);
+        assert_eq!(turn(&stock, ticket).await, Turn::Used { place });
+    }
+    hold(&stock, &next, 2).await;
+    assert_eq!(view(&stock, &sale).await.1.turns_used, 3);
+}
+
+/// Between the last look before the opening and the first one after it the number has grown since the opening only.
+#[tokio::test]
+async fn nobody_is_served_for_the_time_before_the_opening() {
+    let stock = stock(&shared());
+    let opens_at = Timestamp::now() + SignedDuration::from_secs(3);
+    let terms = Definition { opens_at: Some(opens_at), ..patient_room(100, 600) };
+    let sale = open_in_redis(&stock, terms).await;
+    for number in 0..60 {
+        ticket(&stock, &sale, number).await;
+    }
+    let (at, room) =
+        eventually("the opening", async || Some(view(&stock, &sale).await).filter(|(at, _)| *at > opens_at))
+            .await;
+    // Ten places a second.
+    let most = at.duration_since(opens_at).as_millis() * 10 + 10;
+    assert!(i128::from(room.served_thousandths) <= most, "{} of {most}", room.served_thousandths);
 }
 
 #[tokio::test]

@@ -2,16 +2,19 @@
 -- hash how many tickets were given behind the lobby:
 --   :queue        string       `queue` below
 --   :lobby        HyperLogLog  the shoppers in the lobby, until the draw
---   :t:<shopper>  string       the place by which a shopper has held; ends a day after the sale's end
+--   :t:<shopper>  string       the last place by which a shopper has held; ends a day after the sale's end
 --   :bypass       set          shoppers whom the merchant lets pass the line
 --
 -- A place is a number: those of the lobby by lot, 1 to `lobby`, and behind them one each in the order of
 -- arrival. `served` is the highest place whose turn has begun. It grows with serving time, which stands still
--- while the sale is not open, while serving is paused, while no unit is available, and in gaps in which nobody
--- looked; and never are more turns open than units are available: whoever is served finds one.
+-- while the sale is not open, while serving is paused, while no unit is available, from the last look of a master to
+-- the first one of the next, and in gaps in which nobody looked; and never are more turns open than units are
+-- available.
 local QUEUE_FORMAT = '\1'
-local STEP_MS, GAP_MS_MAX, MARKS_PER_TURN = 100, 5000, 16
-local NOT_DRAWN = -1
+local STEP_MS, GAP_MS_MAX = 100, 5000
+-- How many marks a turn has, and all turns together, whatever their lengths.
+local MARKS_PER_TURN, MARKS_MAX = 16, 64
+local NOT_DRAWN, FIRST_EPOCH = -1, 1
 -- Waits are counted in steps of a fourth of a power of two seconds, of which the last is a day and more.
 local WAIT_STEPS, WAIT_STEP_MAX = 4, 66
 
@@ -20,17 +23,24 @@ local bypass_key = sale_key .. ':bypass'
 local function turn_key(shopper) return sale_key .. ':t:' .. shopper end
 
 -- `room`: what the merchant says. `queue`: at what instant (ms) and serving time (ms) it was last moved on;
--- `served`; tickets `joined` behind the lobby; size of the lobby once drawn; what was `seen` of it before; turns
--- used and passed; holds of those who `bypassed` the line; `waits`: how many of those who held had waited for how
--- long, by the steps of `note_wait`; `pace`, the share of the merchant's rate; marks {serving time, served, used
--- since then, length of these turns in ms}, oldest first, as far back as a turn lasts; and of epochs that have
--- ended, one after the other, the epoch and the tickets joined by then.
+-- `served`; tickets `joined` behind the lobby; size of the lobby once drawn; what was `seen` of it before, and how many
+-- of these Redis has `lost`; turns used and passed; holds of those who `bypassed` the line; `waits`: how many of those who held had waited for how
+-- long, by the steps of `note_wait`; `pace`, the share of the merchant's rate; the `lineage` in which it was moved on;
+-- marks {serving time, served, used since then, length of these turns in ms, or HAS_PASSED}, oldest first, as far back
+-- as a turn lasts; and of epochs that have ended, one after the other, the epoch and the tickets joined by then.
+local HAS_PASSED = 0
 local room, queue
 local is_changed, is_drawn_now = false, false
 
 local function unpack_queue(stored)
   if stored:sub(1, 1) ~= QUEUE_FORMAT then error(redis.error_reply('BROKEN unknown record format of a queue')) end
   return cmsgpack.unpack(stored:sub(2))
+end
+
+-- How many lots there must be taken to be of which no record tells: after a takeover somebody may have one, and it must
+-- come to a place that is served.
+local function fewest_lost(epoch)
+  return epoch > FIRST_EPOCH and 1 or 0
 end
 
 -- The waiting room, or false where the sale has none.
@@ -41,9 +51,10 @@ local function load_room()
     is_closed = v[4] == '1', serve_to = tonumber(v[5])}
   local stored = redis.call('GET', queue_key)
   queue = stored and unpack_queue(stored) or {at = now, time = 0, served = 0, joined = 0, lobby = NOT_DRAWN, seen = 0,
-    used = 0, passed = 0, pace = 1, marks = {{0, 0, 0, room.turn_ms}}, epochs = {}, epoch = sale.epoch}
-  -- A record of an earlier version has neither.
-  queue.bypassed, queue.waits = queue.bypassed or 0, queue.waits or {}
+    used = 0, passed = 0, pace = 1, marks = {{0, 0, 0, room.turn_ms}}, epochs = {}, epoch = sale.epoch,
+    lineage = lineage, lost = fewest_lost(sale.epoch)}
+  -- A record of an earlier version has none of these.
+  queue.bypassed, queue.waits, queue.lost = queue.bypassed or 0, queue.waits or {}, queue.lost or 0
   -- After a takeover the record alone knows of tickets.
   queue.joined = tonumber(v[6]) or queue.joined
   return true
@@ -59,7 +70,7 @@ local function restored(stored, epoch)
   if record.epoch < epoch then
     table.insert(record.epochs, record.epoch)
     table.insert(record.epochs, record.joined)
-    record.epoch = epoch
+    record.epoch, record.lost = epoch, math.max(record.seen, fewest_lost(epoch))
   end
   record.at = now
   queue = record
@@ -76,10 +87,11 @@ local function has_opened()
   return sale.version > 0 and sale.opens_at and now >= sale.opens_at
 end
 
--- The size of the lobby so far: an estimate, as a HyperLogLog gives it, and after a takeover what was known before.
+-- The size of the lobby so far: an estimate, as a HyperLogLog gives it, and after a takeover those who were there before.
+-- Who of them comes again is counted twice: an empty place passes, a place for two would not.
 local function lobby_size()
   if queue.lobby ~= NOT_DRAWN then return queue.lobby end
-  return math.max(redis.call('PFCOUNT', lobby_key), queue.seen)
+  return queue.lost + redis.call('PFCOUNT', lobby_key)
 end
 
 -- The draw: from now on the lobby has a size, and with the seed every lot is a place.
@@ -106,19 +118,41 @@ end
 local function open_turns()
   local open, marks = 0, queue.marks
   for i, mark in ipairs(marks) do
-    local served = marks[i + 1] and marks[i + 1][2] or queue.served
-    open = open + math.max(0, served - mark[2] - mark[3])
+    if mark[4] ~= HAS_PASSED then
+      local served = marks[i + 1] and marks[i + 1][2] or queue.served
+      open = open + math.max(0, served - mark[2] - mark[3])
+    end
   end
   return open
 end
 
--- A turn has passed when the mark after it is a whole turn ago: it lasts `turn_ms`, and what is served in a sixteenth
--- of it at most passes with it.
+-- The turns from a mark to the next one have passed when that is a whole turn ago: what is served in a sixteenth of a
+-- turn at most passes together. Passed marks are one, and none at the front: only where turns have become shorter
+-- do some last longer than those behind them.
 local function drop_passed_turns()
   local marks = queue.marks
-  while marks[2] and marks[2][1] + marks[1][4] <= queue.time do
-    local mark = table.remove(marks, 1)
-    queue.passed = queue.passed + math.max(0, marks[1][2] - mark[2] - mark[3])
+  for i = #marks - 1, 1, -1 do
+    local mark, after = marks[i], marks[i + 1]
+    if mark[4] ~= HAS_PASSED and after[1] + mark[4] <= queue.time then
+      queue.passed = queue.passed + math.max(0, after[2] - mark[2] - mark[3])
+      mark[4] = HAS_PASSED
+    end
+    if mark[4] == HAS_PASSED and after[4] == HAS_PASSED then table.remove(marks, i + 1) end
+  end
+  if marks[1][4] == HAS_PASSED then table.remove(marks, 1) end
+end
+
+-- A mark for the turns that begin from now on, now and then, and where they have another length. Where there are too many
+-- the last one goes on: by the longer of both, since no turn ends early.
+local function mark_time()
+  local marks = queue.marks
+  local last = marks[#marks]
+  local is_due = queue.time - last[1] >= room.turn_ms / MARKS_PER_TURN
+  if not is_due and last[4] == room.turn_ms then return end
+  if #marks < MARKS_MAX then
+    marks[#marks + 1] = {queue.time, queue.served, 0, room.turn_ms}
+  else
+    last[4] = math.max(last[4], room.turn_ms)
   end
 end
 
@@ -135,19 +169,16 @@ end
 -- Moves the queue on to this instant.
 local function advance()
   if queue.lobby == NOT_DRAWN and has_opened() then draw() end
-  local elapsed = now - queue.at
-  if elapsed < STEP_MS then return end
-  queue.at, is_changed = now, true
+  local at, is_promoted = queue.at, queue.lineage ~= lineage
+  if now - at < STEP_MS then return end
+  queue.at, queue.lineage, is_changed = now, lineage, true
   queue.served = math.max(queue.served, math.min(room.serve_to, last_place()))
   if sale_state() ~= 'open' or room.is_paused then return end
   local free = free_units()
   if free <= 0 then return end
-  local ms = math.min(elapsed, GAP_MS_MAX)
+  local ms = is_promoted and 0 or math.min(now - math.max(at, sale.opens_at), GAP_MS_MAX)
   queue.time = queue.time + ms
-  local marks = queue.marks
-  if queue.time - marks[#marks][1] >= room.turn_ms / MARKS_PER_TURN then
-    marks[#marks + 1] = {queue.time, queue.served, 0, room.turn_ms}
-  end
+  mark_time()
   drop_passed_turns()
   queue.served = math.max(queue.served, math.min(queue.served + places_per_ms() * ms, served_most(free)))
 end
@@ -192,6 +223,7 @@ local function turn_of(place)
   for i = #marks, 2, -1 do
     if place <= marks[i][2] then since, length = marks[i][1], marks[i - 1][4] end
   end
+  if length == HAS_PASSED then return 'PASSED', 0 end
   return 'SERVED', math.floor(since + length - queue.time)
 end
 
@@ -206,6 +238,12 @@ local function note_wait(given_at)
   step = math.min(math.max(step, 0), WAIT_STEP_MAX)
   for i = #queue.waits, step do queue.waits[i + 1] = 0 end
   queue.waits[step + 1] = queue.waits[step + 1] + 1
+end
+
+-- Whether this shopper has held by this place, or by one behind it. Otherwise of two tickets the one would be good
+-- again when the other is used.
+local function has_used(place, shopper)
+  return place <= (tonumber(redis.call('GET', turn_key(shopper))) or 0)
 end
 
 -- Notes that this turn has become a hold.

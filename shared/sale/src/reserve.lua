@@ -68,7 +68,7 @@ if fault then return fault end
 
 -- The limit. A hold of this shopper whose time is over does not count, and is freed on the way.
 local counted = load_shopper(shopper)
-local is_used = place and tonumber(redis.call('GET', turn_key(shopper))) == place
+local is_used = place and has_used(place, shopper)
 if is_used and #counted == 0 then return answer('TICKET_USED') end
 local function held_units()
   local units = 0

@@ -21,8 +21,7 @@ if ARGV[3] == 'lot' and queue.lobby == NOT_DRAWN then return {'LOT', now} end
 local place = place_by_ticket(3)
 if not place then return {'DRAW', now, drawn()} end
 local turn, figure = turn_of(place)
-local is_used = tonumber(redis.call('GET', turn_key(ARGV[2]))) == place and #load_shopper(ARGV[2]) == 0
-if is_used then return {'USED', now, place} end
+if has_used(place, ARGV[2]) and #load_shopper(ARGV[2]) == 0 then return {'USED', now, place} end
 if turn == 'WAITING' then return {'WAITING', now, place, figure} end
 if turn == 'SERVED' then return {'SERVED', now, place, figure} end
 return {'PASSED', now, place}
