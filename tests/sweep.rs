@@ -1,10 +1,11 @@
-//! The sweep after an outage of the ledger: everybody's confirms are to be settled, and many of them cannot be.
+//! The sweep and a ledger that has been gone, or is: everybody's confirms are to be settled, and shoppers wait.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sale::{Definition, Reservation};
+use sale::{Definition, Reservation, WaitingRoom};
 use serde_json::{Value, json};
+use spillway::{LedgerFault, LedgerRelay};
 
 use crate::lambda_function::LambdaFunction;
 use crate::shop::units;
@@ -83,4 +84,30 @@ async fn one_step_of_the_sweep_settles_a_backlog_all_but_what_is_not_in_order() 
     assert_eq!(told("a reservation cannot be settled"), usize::from(SPOILED) - 1);
     assert_eq!(told("a reservation cannot be settled: its record cannot be read"), 1);
     assert_eq!(alone.figures().await, format!("0/{SPOILED}/{}/0", BACKLOG - SPOILED));
+}
+
+/// A ledger that is slow, and one that refuses everything: those who are let in would only meet errors.
+#[tokio::test]
+async fn fewer_are_let_in_while_the_ledger_is_slow_or_gone_and_then_more_again() {
+    let room = WaitingRoom { lobby_opens_at: None, rate_per_minute: 600, turn_seconds: 60 };
+    let alone = Alone::with("sweep-pace", Definition { waiting_room: Some(room), ..units(5) }).await;
+    let running = alone.stack.running().unwrap();
+    let relay = LedgerRelay::start(&running.dynamodb_url).await.unwrap();
+    let sweep = LambdaFunction::start_with(&running, "sweep", &relay.settings()).await;
+    let _answered = sweep.invoke(json!({ "source": "aws.events" })).await;
+    let pace = async || {
+        let view = alone.stock.view(&alone.id, soon()).await.unwrap().unwrap();
+        view.waiting_room.unwrap().pace_thousandths
+    };
+    let until = async |what: &str, is_so: fn(u16, u16) -> bool| {
+        let before = pace().await;
+        eventually(what, async || is_so(before, pace().await).then_some(())).await;
+    };
+    assert_eq!(pace().await, 1_000);
+    for fault in [LedgerFault::Late, LedgerFault::Throttled] {
+        relay.fail(fault, 100);
+        until(&format!("{fault:?}: fewer"), |before, now| now <= before / 2).await;
+        relay.recover();
+        until("more again", |before, now| now > before).await;
+    }
 }

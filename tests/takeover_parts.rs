@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ledger::{ConfirmOutcome, Ledger, Order, SaleRecord};
 use sale::{
-    Deadline, Definition, LedgerOrder, Part, Progress, RebuildOutcome, Reservation, ReserveOutcome, Sale,
-    SaleId, SkuView, Stock, TakeoverPhase, TakeoverProgress,
+    Deadline, Definition, LedgerOrder, Part, Progress, RebuildOutcome, Reservation, ReserveOutcome,
+    RoomControls, Sale, SaleId, Seed, SkuView, Stock, TakeoverPhase, TakeoverProgress,
 };
 use spillway::Stack;
 
@@ -28,7 +28,8 @@ impl Alone {
         let stack = stores(name);
         let running = stack.running().unwrap();
         let (ledger, stock, id) = (ledger(&running), stock(&running), new_sale_id());
-        let sale = Sale::new(id.clone(), definition);
+        let room = RoomControls { seed: Some(Seed::from_bytes([7; 32])), ..RoomControls::default() };
+        let sale = Sale { room, ..Sale::new(id.clone(), definition) };
         ledger.create_sale(&SaleRecord::new(sale), soon()).await.unwrap();
         let alone = Self { ledger, stock, id, redis: redis(&running), stack };
         alone.load().await;

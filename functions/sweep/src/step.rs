@@ -29,6 +29,9 @@ const SCRIPTS_MAX: u32 = 50;
 const STOCK_SLOW: Duration = Duration::from_millis(50);
 const LEDGER_SLOW: Duration = Duration::from_millis(250);
 
+/// By then Redis has to know that the ledger does not answer.
+const SLOW_DOWN_DEADLINE: Duration = Duration::from_secs(2);
+
 /// Sales that are over are looked at once in so many steps: Redis may have lost them, too.
 const STEPS_BETWEEN_ALL: usize = 30;
 
@@ -41,6 +44,8 @@ pub(crate) struct Sweep {
     steps: AtomicUsize,
     /// The lineage of Redis in which every sale was looked at last.
     looked_in: Mutex<Option<Lineage>>,
+    /// The sales with a waiting room, as the ledger has told them last.
+    rooms: Mutex<Vec<SaleId>>,
     /// Whether Redis or the ledger was slow, or failed, in the last step and in this one.
     was_slow: AtomicBool,
     is_slow: AtomicBool,
@@ -65,7 +70,8 @@ impl Sweep {
     pub(crate) fn new(stock: Stock, ledger: Ledger) -> Self {
         let (steps, was_slow, is_slow) =
             (AtomicUsize::new(0), AtomicBool::new(false), AtomicBool::new(false));
-        Self { stock, ledger, steps, looked_in: Mutex::default(), was_slow, is_slow }
+        let (looked_in, rooms) = (Mutex::default(), Mutex::default());
+        Self { stock, ledger, steps, looked_in, rooms, was_slow, is_slow }
     }
 
     /// One step, and a line about it: an alarm goes off where sales stay unswept, or no line comes. A sale that
@@ -80,10 +86,19 @@ impl Sweep {
                 tracing::warn!(error = %Causes(&error), "the sweep cannot list the sales");
                 // However many there are: at least one that nobody has looked at.
                 tracing::info!(function = "sweep", unswept = 1, "step");
+                let deadline = Deadline::after(SLOW_DOWN_DEADLINE);
+                for room in self.rooms().clone() {
+                    self.slow_down(&room, deadline).await;
+                }
                 return;
             }
         };
         let now = Timestamp::now();
+        *self.rooms() = sales
+            .iter()
+            .filter(|record| has_room(record) && is_active(record, now))
+            .map(|record| record.sale.id.clone())
+            .collect();
         // Begun somewhere else each time: a step that runs out of time leaves out others.
         let step = self.steps.fetch_add(1, Ordering::Relaxed);
         let begin = step % sales.len().max(1);
@@ -108,7 +123,10 @@ impl Sweep {
                 Err(error) => {
                     unswept += 1;
                     failed += 1;
-                    self.is_slow.store(true, Ordering::Relaxed);
+                    // What is broken in one sale says nothing of how fast the others are.
+                    if error.next() != Next::Broken {
+                        self.is_slow.store(true, Ordering::Relaxed);
+                    }
                     tracing::warn!(sale = %record.sale.id, error = %Causes(&error), "the sweep could not finish a sale");
                 }
             }
@@ -117,6 +135,10 @@ impl Sweep {
             *self.looked_in() = lineage;
         }
         tracing::info!(function = "sweep", sales = active, unswept, "step");
+    }
+
+    fn rooms(&self) -> MutexGuard<'_, Vec<SaleId>> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn looked_in(&self) -> MutexGuard<'_, Option<Lineage>> {
@@ -142,8 +164,15 @@ impl Sweep {
 
     async fn sweep_stock(&self, record: &SaleRecord, deadline: Deadline) -> Result<Swept, PurchaseError> {
         let sale = &record.sale.id;
-        let Some(brought_up) = self.bring_up(sale, deadline).await? else { return Ok(Swept::All) };
-        if record.sale.definition.waiting_room.is_some() {
+        let brought_up = match self.bring_up(sale, deadline).await {
+            Err(error) if has_room(record) && error.next() != Next::Broken => {
+                self.slow_down(sale, deadline).await;
+                return Err(error);
+            }
+            brought_up => brought_up?,
+        };
+        let Some(brought_up) = brought_up else { return Ok(Swept::All) };
+        if has_room(record) {
             self.tick(sale, deadline).await?;
         }
         self.ledger.record_withdrawals(&self.stock, &brought_up, deadline).await?;
@@ -216,6 +245,16 @@ impl Sweep {
         Ok(())
     }
 
+    /// Lets fewer shoppers in while the ledger does not answer, which keeps `tick` from its turn.
+    async fn slow_down(&self, sale: &SaleId, deadline: Deadline) {
+        match self.stock.tick(sale, Load::TooMuch, deadline).await {
+            Ok(_) => tracing::warn!(%sale, "shoppers are let in more slowly: the ledger does not answer"),
+            Err(error) => {
+                tracing::warn!(%sale, error = %Causes(&error), "a waiting room cannot be slowed down")
+            }
+        }
+    }
+
     /// Brings Redis to where the ledger is, all of a sale that it has lost included.
     async fn bring_up(&self, sale: &SaleId, deadline: Deadline) -> Result<Option<SaleRecord>, PurchaseError> {
         let record = self.ledger.load(&self.stock, sale, deadline).await?;
@@ -237,6 +276,10 @@ impl Sweep {
         }
         Ok((freed, Swept::InPart))
     }
+}
+
+fn has_room(record: &SaleRecord) -> bool {
+    record.sale.definition.waiting_room.is_some()
 }
 
 fn is_active(record: &SaleRecord, now: Timestamp) -> bool {
