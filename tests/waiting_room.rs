@@ -6,6 +6,7 @@ use reqwest::{Method, RequestBuilder};
 use sale::{Definition, Draw, SaleId, Seed, ShopperId, WaitingRoom};
 use serde_json::{Value, json};
 
+use crate::commands::spillway_on;
 use crate::shop::{Answer, Shop, Shopper, open_sale, send, token, units};
 use crate::system::eventually;
 
@@ -214,6 +215,65 @@ async fn the_status_commits_to_the_draw_before_it_and_lets_anyone_work_it_out_af
     let place = draw.place(&shop.sale, &ShopperId::parse(lot.field("lot")).unwrap());
     shop.hold_in_turn(&ann, lot.field("ticket")).await;
     assert_eq!(shop.turn(&ann, lot.field("ticket")).await.body["turn"]["place"], place);
+
+    // The same by the command, against the hash of before; another hash is one that was not kept.
+    let verify = |hash: &str| {
+        let (sale, lot) = (shop.sale.as_str(), lot.field("lot"));
+        spillway_on(&shop.running, &["draw", "verify", sale, lot, "--hash", hash])
+    };
+    let verified = verify(before["seed_hash"].as_str().unwrap());
+    assert_eq!(verified.code, Some(0), "{}", verified.err);
+    let told = format!("lot {}: place {place} of", lot.field("lot"));
+    assert!(verified.out.contains(&told) && verified.out.contains("that you have kept"), "{}", verified.out);
+    let other = Seed::from_bytes([1; 32]).commitment().to_string();
+    let refused = verify(&other);
+    assert_eq!((refused.code, refused.out.as_str()), (Some(1), ""));
+    assert!(refused.err.contains("is not the one that was announced"), "{}", refused.err);
+}
+
+#[tokio::test]
+async fn a_merchant_runs_the_waiting_room_from_the_terminal() {
+    let shop = open_sale(room(50, 1)).await;
+    for shopper in shop.shoppers(4) {
+        send(shop.join(&shopper)).await;
+    }
+    let queue = |words: &[&str]| -> Value {
+        let (action, rest) = words.split_first().unwrap();
+        let command = [&["queue", "--json", action, shop.sale.as_str()], rest].concat();
+        let run = spillway_on(&shop.running, &command);
+        assert_eq!(run.code, Some(0), "{command:?}: {}", run.err);
+        serde_json::from_str(&run.out).unwrap()
+    };
+    // Places are served one a minute, and by hand so many more at once.
+    for (places, serving) in [("2", 2), ("1", 3)] {
+        queue(&["step", places]);
+        let stepped = eventually("the step", async || {
+            Some(queue(&["show"])["serving"].as_f64().unwrap()).filter(|now| *now >= f64::from(serving))
+        })
+        .await;
+        assert!(stepped < f64::from(serving + 1), "{stepped} instead of {serving}");
+    }
+    for (words, field, told) in [
+        (&["rate", "1200"][..], "rate_per_minute_set", json!(1200)),
+        (&["turn", "60"], "turn_seconds", json!(60.0)),
+        (&["pause"], "paused", json!(true)),
+        (&["resume"], "paused", json!(false)),
+        (&["close-door"], "door_closed", json!(true)),
+        (&["open-door"], "door_closed", json!(false)),
+        (&["bypass", "ann", "bob"], "bypass", json!(2)),
+        (&["bypass", "bob", "--remove"], "bypass", json!(1)),
+    ] {
+        assert_eq!(queue(words)[field], told, "{words:?}");
+        assert_eq!(queue(&["show"])[field], told, "{words:?}");
+    }
+    let words = spillway_on(&shop.running, &["queue", "show", shop.sale.as_str()]);
+    assert!(
+        words.out.contains("4 places were given") && words.out.contains("1 accounts may pass"),
+        "{}",
+        words.out
+    );
+    let refused = spillway_on(&shop.running, &["queue", "turn", shop.sale.as_str(), "1"]);
+    assert_eq!((refused.code, refused.out.as_str()), (Some(1), ""));
 }
 
 #[tokio::test]

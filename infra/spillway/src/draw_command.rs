@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use api::WaitingRoomStatus;
 use clap::{Args, Subcommand};
-use sale::{Draw, SaleId, ShopperId};
+use sale::{Commitment, Draw, SaleId, ShopperId};
 use serde::{Deserialize, Serialize};
 
 use crate::output::{show, unless_reader_left};
@@ -27,6 +27,9 @@ enum Action {
     /// Hold the seed against its hash, and work out the place of each lot. A lot is what the ticket's answer calls so.
     Verify {
         sale: SaleId,
+        /// The hash as the sale's status told it before the opening. Without it the one that the shop tells now is taken.
+        #[arg(long, value_parser = Commitment::parse)]
+        hash: Option<Commitment>,
         #[arg(value_parser = ShopperId::parse)]
         lots: Vec<ShopperId>,
     },
@@ -40,6 +43,8 @@ struct Status {
 #[derive(Serialize)]
 struct Verified {
     sale: SaleId,
+    /// Whether the hash is the caller's own, and not only what the shop tells today.
+    is_known_before: bool,
     seed_hash: String,
     seed: String,
     lobby: u64,
@@ -59,7 +64,7 @@ impl DrawArguments {
     }
 
     async fn act(self) -> Result<()> {
-        let Action::Verify { sale, lots } = self.action;
+        let Action::Verify { sale, hash, lots } = self.action;
         let (url, http) = self.shop.public()?;
         let address = format!("{url}/sales/{sale}/status");
         let answer = http.get(&address).send().await.context("the shop does not answer")?;
@@ -67,23 +72,28 @@ impl DrawArguments {
         let status: Status = answer.json().await.context("the shop's status is not understood")?;
         let room = status.waiting_room.context("the sale has no waiting room")?;
         let seed = room.seed.context("the draw is still to come: its seed is told when the sale opens")?;
+        let announced = hash.unwrap_or(room.seed_hash);
         ensure!(
-            seed.commitment() == room.seed_hash,
-            "THE SEED {seed} IS NOT THE ONE OF THE HASH {}: the draw is not the one that was announced",
-            room.seed_hash
+            seed.commitment() == announced,
+            "THE SEED {seed} IS NOT THE ONE OF THE HASH {announced}: the draw is not the one that was announced"
         );
         let draw = Draw { lobby: room.lobby, seed };
         let places = lots.into_iter().map(|lot| Place { place: draw.place(&sale, &lot), lot }).collect();
-        let (seed_hash, seed) = (room.seed_hash.to_string(), seed.to_string());
-        let verified = Verified { sale, seed_hash, seed, lobby: room.lobby, places };
+        let (seed_hash, seed) = (announced.to_string(), seed.to_string());
+        let verified =
+            Verified { sale, is_known_before: hash.is_some(), seed_hash, seed, lobby: room.lobby, places };
         show(self.json, &verified, words)
     }
 }
 
 fn words(verified: &Verified) -> String {
     let Verified { seed, seed_hash, lobby, .. } = verified;
-    let seed =
-        format!("The seed {seed} is the one whose hash {seed_hash} the sale has had from the beginning.");
+    let whose = if verified.is_known_before {
+        "that you have kept"
+    } else {
+        "that the shop tells now; --hash holds it against the one that you have kept from before the opening"
+    };
+    let seed = format!("The seed {seed} is the one of the hash {seed_hash} {whose}.");
     let place = |Place { lot, place }: &Place| {
         format!("  lot {lot}: place {} of {}", grouped(*place), grouped(*lobby))
     };
