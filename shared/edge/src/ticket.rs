@@ -102,3 +102,40 @@ impl Tickets {
         if self.origin.is_https { "__Secure-spillway-ticket" } else { "spillway-ticket" }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use axum::http::header::COOKIE;
+
+    use super::*;
+
+    #[test]
+    fn a_ticket_that_was_not_renewed_for_a_day_is_over_for_its_shopper() {
+        let tickets = Tickets {
+            keys: KeyRing::of(&[("k", 3)]),
+            origin: PublicOrigin::parse("http://127.0.0.1:8080").unwrap(),
+        };
+        let ticket = Ticket {
+            sale: SaleId::parse("s").unwrap(),
+            shopper: ShopperId::from_bytes([1; 16]),
+            epoch: 1,
+            number: Some(7),
+            given_at_ms: None,
+        };
+        let read = |left: i64| {
+            let exp = Timestamp::now().as_second() + left;
+            let claims = Claims { aud: Purpose::Ticket.audience(), exp, ticket: ticket.clone() };
+            let token = tickets.keys.sign(&claims).unwrap();
+            let cookie = format!("spillway-ticket={token}").parse().unwrap();
+            let cookies = HeaderMap::from_iter([(COOKIE, cookie)]);
+            let sent = tickets.find(Some(&token), &HeaderMap::new(), &ticket.sale, &ticket.shopper);
+            (sent, tickets.find(None, &cookies, &ticket.sale, &ticket.shopper).unwrap())
+        };
+        let (sent, kept) = read(60);
+        assert_eq!((sent.unwrap(), kept), (Some(ticket.clone()), Some(ticket.clone())));
+        let (sent, kept) = read(-1);
+        assert_eq!(sent.unwrap_err().status(), 403);
+        assert_eq!(kept, None, "the cookie of a ticket that is over is as good as none");
+    }
+}
