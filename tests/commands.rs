@@ -188,9 +188,44 @@ async fn a_crowd_passes_through_the_waiting_room_and_a_line_of_any_length_is_a_f
     assert_eq!(figures["broken_promises"], Value::Array(Vec::new()));
     assert_eq!((&figures["orders"], &figures["sold"]), (&40.into(), &40.into()));
     let queue = &figures["queue"];
-    assert_eq!(queue["places"], 400);
+    assert_eq!((&queue["places"], &queue["lobby"]), (&400.into(), &0.into()));
     let bytes = queue["redis_bytes"].as_u64().unwrap();
     assert!((1..16 * 1024).contains(&bytes), "{bytes} bytes for the line");
+}
+
+/// Half of them are there before the opening, and come by the draw.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_that_is_early_draws_lots_and_passes_before_the_rest_of_it() {
+    let run = spillway(&[
+        "rush",
+        "--queue",
+        "--json",
+        "--opens-in",
+        "3",
+        "--shoppers",
+        "600",
+        "--rate",
+        "100",
+        "--spacing",
+        "uniform",
+        "--stock",
+        "400",
+        "--serve",
+        "200",
+        "--think-ms",
+        "100",
+        "--seed",
+        "12",
+    ]);
+    assert_eq!(run.code, Some(0), "{}{}", run.out, run.err);
+    let figures: Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(figures["broken_promises"], Value::Array(Vec::new()));
+    assert_eq!((&figures["orders"], &figures["sold"]), (&400.into(), &400.into()));
+    let queue = &figures["queue"];
+    let lobby = queue["lobby"].as_u64().unwrap();
+    assert!((100..500).contains(&lobby), "{lobby} in the lobby");
+    let bytes = queue["redis_bytes"].as_u64().unwrap();
+    assert!((1..16 * 1024).contains(&bytes), "{bytes} bytes for the lobby and the line");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! How much of the Redis master's memory its data takes: all of it, less what a server needs anyway.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -19,9 +20,22 @@ const NOT_DATA: [&str; 6] = [
     "lua.caches",
 ];
 
-/// Bytes that these keys take, with what is stored under them.
-pub(crate) async fn key_bytes(running: &Running, keys: &[String]) -> Result<u64> {
+/// How often it is looked how much keys take.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Looks for ever how many bytes these keys take at most.
+pub(crate) async fn watch_bytes(running: &Running, keys: &[String], most: &AtomicU64) -> Result<()> {
     let client = Client::new(running.connection(OPERATOR)?)?;
+    loop {
+        if let Ok(bytes) = key_bytes(&client, keys).await {
+            most.fetch_max(bytes, Ordering::Relaxed);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Bytes that these keys take, with what is stored under them.
+async fn key_bytes(client: &Client, keys: &[String]) -> Result<u64> {
     let mut bytes = 0;
     for key in keys {
         let arguments: [&[u8]; 4] = [b"USAGE", key.as_bytes(), b"SAMPLES", b"0"];

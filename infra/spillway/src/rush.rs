@@ -4,6 +4,7 @@
 //! due, and what was sold is counted in the ledger, not from answers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -14,7 +15,7 @@ use sale::{Definition, SaleId, ShopperKind, Sku, SkuDefinition, WaitingRoom};
 
 use crate::arrivals::{Plan, Spacing};
 use crate::crowd::{make_shoppers, send};
-use crate::memory::{data_bytes, key_bytes};
+use crate::memory::{data_bytes, watch_bytes};
 use crate::merchant::Merchant;
 use crate::output::{write_json, write_line};
 use crate::running::{Running, RunningArguments};
@@ -59,6 +60,9 @@ pub struct RushArguments {
     /// With --queue: places served a second.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=16_000))]
     serve: u32,
+    /// With --queue: the sale opens so many seconds after the crowd sets out; whoever is there before draws a lot.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=600))]
+    opens_in: u32,
     /// How arrivals are spread over time.
     #[arg(long, value_enum, default_value_t = Spacing::Poisson)]
     spacing: Spacing,
@@ -104,14 +108,20 @@ pub struct Rush {
 /// What is on sale, and how the crowd is let in.
 struct Terms {
     stock: u32,
-    serving_per_second: Option<u32>,
+    line: Option<Line>,
+}
+
+/// A waiting room.
+struct Line {
+    serving_per_second: u32,
+    opens_in_seconds: u32,
 }
 
 /// A waiting room after a rush.
 #[derive(Debug)]
 pub(crate) struct Queue {
     pub(crate) report: QueueReport,
-    /// What it takes in Redis.
+    /// What it took in Redis at most, the lobby included.
     pub(crate) bytes: u64,
     /// How often the status was asked for.
     pub(crate) polls: u64,
@@ -130,7 +140,8 @@ impl RushArguments {
              a hundred waiting requests"
         );
         let bar = progress_bar(plan.shoppers);
-        let terms = Terms { stock: self.stock, serving_per_second: self.queue.then_some(self.serve) };
+        let line = Line { serving_per_second: self.serve, opens_in_seconds: self.opens_in };
+        let terms = Terms { stock: self.stock, line: self.queue.then_some(line) };
         let gateways = std::slice::from_ref(&running.url);
         let rush = Rush::run_with(&running, gateways, plan, terms, |arrived, words| {
             bar.set_position(arrived);
@@ -191,7 +202,7 @@ impl Rush {
         stock: u32,
         progress: impl Fn(u64, String),
     ) -> Result<Self> {
-        let terms = Terms { stock, serving_per_second: None };
+        let terms = Terms { stock, line: None };
         Self::run_with(running, gateways, plan, terms, progress).await
     }
 
@@ -209,18 +220,20 @@ impl Rush {
         merchant.define(&sale, &definition(&terms)?).await.context("the sale of the rush cannot be made")?;
         let memory_before = data_bytes(running).await?;
         let shoppers = make_shoppers(plan.shoppers, sale.as_str(), &running.shopper_secret)?;
-        let turnstile =
-            Turnstile::new(running.http_client()?, format!("{}/sales/{sale}/status", running.url));
+        let turnstile = Turnstile::new(running.http_client()?, &running.url, sale.clone());
         let market = Arc::new(Market {
             http: running.http_client()?,
             urls: gateways.iter().map(|url| format!("{url}/sales/{sale}")).collect(),
             sku: SKU,
-            turnstile: terms.serving_per_second.is_some().then_some(turnstile),
+            turnstile: terms.line.is_some().then_some(turnstile),
             tally: Tally::default(),
         });
+        let (line_keys, line_bytes) =
+            (["queue", "lobby"].map(|key| format!("{{{sale}}}:{key}")), AtomicU64::new(0));
         let visits = {
             let mut crowd = std::pin::pin!(send(market.clone(), plan.draw(), shoppers));
-            let mut calls = std::pin::pin!(call(market.turnstile.as_ref()));
+            let measured = watch_bytes(running, &line_keys, &line_bytes);
+            let mut calls = std::pin::pin!(call(market.turnstile.as_ref(), measured));
             loop {
                 tokio::select! {
                     visits = &mut crowd => break visits,
@@ -238,7 +251,7 @@ impl Rush {
         let queue = match &market.turnstile {
             Some(turnstile) => Some(Queue {
                 report: merchant.queue(&sale).await?,
-                bytes: key_bytes(running, &["queue", "lobby"].map(|key| format!("{{{sale}}}:{key}"))).await?,
+                bytes: line_bytes.load(Ordering::Relaxed),
                 polls: turnstile.polls(),
                 displacement: displacement(&visits),
             }),
@@ -252,7 +265,10 @@ impl Rush {
             stock,
             limit: LIMIT_PER_SHOPPER as usize,
         };
-        let (broken_promises, broken_holds) = (evidence.broken_promises(), evidence.broken_holds());
+        let (mut broken_promises, broken_holds) = (evidence.broken_promises(), evidence.broken_holds());
+        if market.turnstile.as_ref().is_some_and(|turnstile| !turnstile.is_draw_as_announced()) {
+            broken_promises.push("the seed of the draw is not the one whose hash was announced".to_owned());
+        }
         let counts = market.tally.counts();
         Ok(Self { sale, plan, stock, counts, orders, report, memory, queue, broken_promises, broken_holds })
     }
@@ -290,14 +306,18 @@ fn definition(terms: &Terms) -> Result<Definition> {
         description: String::new(),
         picture: None,
         currency: "EUR".to_owned(),
-        opens_at: Some(now),
+        opens_at: Some(
+            now + SignedDuration::from_secs(
+                terms.line.as_ref().map_or(0, |line| line.opens_in_seconds).into(),
+            ),
+        ),
         closes_at: now + SignedDuration::from_hours(2),
         hold_seconds: HOLD_SECONDS,
         limit_per_shopper: LIMIT_PER_SHOPPER,
         shoppers: vec![ShopperKind::Account],
-        waiting_room: terms.serving_per_second.map(|places| WaitingRoom {
+        waiting_room: terms.line.as_ref().map(|line| WaitingRoom {
             lobby_opens_at: None,
-            rate_per_minute: places * 60,
+            rate_per_minute: line.serving_per_second * 60,
             turn_seconds: TURN_SECONDS,
         }),
         skus: vec![SkuDefinition {
@@ -309,10 +329,10 @@ fn definition(terms: &Terms) -> Result<Definition> {
     })
 }
 
-/// Calls shoppers whose turn it is, for ever; without a waiting room nobody.
-async fn call(turnstile: Option<&Turnstile>) {
+/// Calls shoppers whose turn it is, and measures the line, for ever; without a waiting room there is nothing to do.
+async fn call(turnstile: Option<&Turnstile>, measured: impl Future<Output = Result<()>>) {
     match turnstile {
-        Some(turnstile) => turnstile.run().await,
+        Some(turnstile) => drop(tokio::join!(turnstile.run(), measured)),
         None => std::future::pending().await,
     }
 }

@@ -37,6 +37,8 @@ pub(crate) struct Figures<'a> {
 #[derive(Debug, Serialize)]
 struct QueueFigures {
     places: u64,
+    /// How many of them are of the lobby, and were drawn.
+    lobby: u64,
     turns_used: u64,
     turns_passed: u64,
     redis_bytes: u64,
@@ -86,6 +88,7 @@ impl<'a> Figures<'a> {
             redis_bytes_per_reservation: bytes_per_reservation(rush),
             queue: rush.queue.as_ref().map(|queue| QueueFigures {
                 places: queue.report.room.last_place,
+                lobby: queue.report.room.lobby,
                 turns_used: queue.report.turns_used,
                 turns_passed: queue.report.turns_passed,
                 redis_bytes: queue.bytes,
@@ -100,10 +103,11 @@ impl<'a> Figures<'a> {
 impl QueueFigures {
     fn words(&self) -> String {
         format!(
-            "  waiting room: {} places given, {} turns used, {} passed; it takes {} bytes of Redis\n  \
-             one who asked for all has asked for the status {} times; units were held in the order of tickets, \
+            "  waiting room: {} places given, {} by lot; {} turns used, {} passed; it took {} bytes of Redis at most\n  \
+             one who asked for all has asked for the status {} times; units were held in the order of places, \
              each within {} places of its own\n",
             grouped(self.places),
+            grouped(self.lobby),
             grouped(self.turns_used),
             grouped(self.turns_passed),
             grouped(self.redis_bytes),

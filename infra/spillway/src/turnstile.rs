@@ -1,5 +1,6 @@
 //! The waiting room as a crowd sees it: one process asks for the status, as a cache in front of the shop would, and wakes
-//! each shopper when the serving number has come to their place.
+//! each shopper when the serving number has come to their place. Of a lot the place is worked out of what the status tells
+//! once the lobby is drawn.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use api::WaitingRoomStatus;
 use jiff::{SignedDuration, Timestamp};
+use sale::{Commitment, Draw, SaleId, ShopperId};
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
@@ -22,12 +24,29 @@ const PATIENCE: Duration = Duration::from_secs(40);
 pub(crate) struct Turnstile {
     http: reqwest::Client,
     url: String,
+    sale: SaleId,
     waiting: Mutex<Waiting>,
 }
 
+/// What a ticket says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ticketed {
+    /// A lot of the lobby.
+    Lot(ShopperId),
+    /// A number behind it.
+    Number(u64),
+}
+
+/// Told the place when its turn has come, and nothing where it does not come.
+type Called = oneshot::Sender<Option<u64>>;
+
 struct Waiting {
-    by_place: BTreeMap<u64, Vec<oneshot::Sender<Called>>>,
+    /// Who has come before anything was seen of the draw.
+    before_draw: Vec<(Ticketed, Called)>,
+    by_place: BTreeMap<u64, Vec<Called>>,
     seen: Option<Seen>,
+    /// The hash of the seed that was told first.
+    announced: Option<Commitment>,
     /// Since when no more are let in, as far as the status tells; it may have stopped answering.
     still_since: Instant,
     /// How far the server's clock is ahead of this one, by the freshest answer: one from a cache is late.
@@ -40,15 +59,6 @@ struct Seen {
     server_time: Timestamp,
     /// Nothing is left.
     is_gone: bool,
-}
-
-/// What a shopper who waits is told in the end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Called {
-    /// It is their turn.
-    Turn,
-    /// Nothing is left, or nobody has been let in for long.
-    Over,
 }
 
 #[derive(Deserialize)]
@@ -65,22 +75,32 @@ struct Sku {
 }
 
 impl Turnstile {
-    pub(crate) fn new(http: reqwest::Client, url: String) -> Self {
+    pub(crate) fn new(http: reqwest::Client, shop: &str, sale: SaleId) -> Self {
         let waiting = Waiting {
+            before_draw: Vec::new(),
             by_place: BTreeMap::new(),
             seen: None,
+            announced: None,
             still_since: Instant::now(),
             clock_ahead: None,
             polls: 0,
         };
-        Self { http, url, waiting: Mutex::new(waiting) }
+        Self { http, url: format!("{shop}/sales/{sale}/status"), sale, waiting: Mutex::new(waiting) }
     }
 
-    /// Waits for the turn of a place: behind the lobby, of which there is none in a rush.
-    pub(crate) async fn wait(&self, place: u64) -> Called {
+    /// The place of this ticket, when its turn has come; `None` when nothing is left, or nobody has been let in for long.
+    pub(crate) async fn wait(&self, ticket: Ticketed) -> Option<u64> {
         let (called, call) = oneshot::channel();
-        self.with(|waiting| waiting.by_place.entry(place).or_default().push(called));
-        call.await.unwrap_or(Called::Over)
+        self.with(|waiting| waiting.before_draw.push((ticket, called)));
+        call.await.ok().flatten()
+    }
+
+    /// Whether the seed, if it was told, is the one whose hash was told first.
+    pub(crate) fn is_draw_as_announced(&self) -> bool {
+        self.with(|waiting| {
+            let told = waiting.seen.as_ref().and_then(|seen| seen.room.seed);
+            told.is_none_or(|seed| Some(seed.commitment()) == waiting.announced)
+        })
     }
 
     /// Asks and calls, for ever.
@@ -113,9 +133,11 @@ impl Turnstile {
             let ahead = server_time.duration_since(Timestamp::now());
             waiting.clock_ahead = Some(waiting.clock_ahead.map_or(ahead, |known| known.max(ahead)));
             let before = waiting.seen.as_ref();
-            if before.is_none_or(|seen| seen.room.serving_limit < room.serving_limit) {
+            let is_growing = before.is_none_or(|seen| seen.room.serving_limit < room.serving_limit);
+            if is_growing || room.seed.is_none() {
                 waiting.still_since = Instant::now();
             }
+            waiting.announced.get_or_insert(room.seed_hash);
             waiting.seen = Some(Seen { room, server_time, is_gone });
         });
     }
@@ -123,20 +145,31 @@ impl Turnstile {
     fn call(&self) {
         self.with(|waiting| {
             if waiting.is_over() {
+                let early = std::mem::take(&mut waiting.before_draw).into_iter().map(|(_, called)| called);
                 let all = std::mem::take(&mut waiting.by_place);
-                for called in all.into_values().flatten() {
-                    let _ = called.send(Called::Over);
+                for called in all.into_values().flatten().chain(early) {
+                    let _ = called.send(None);
                 }
                 return;
             }
             let Some(seen) = &waiting.seen else { return };
+            let Some(seed) = seen.room.seed else { return };
+            let draw = Draw { lobby: seen.room.lobby, seed };
+            for (ticket, called) in waiting.before_draw.drain(..) {
+                let place = match ticket {
+                    Ticketed::Lot(lot) => draw.place(&self.sale, &lot),
+                    Ticketed::Number(number) => draw.lobby + number,
+                };
+                waiting.by_place.entry(place).or_default().push(called);
+            }
             let now = Timestamp::now() + waiting.clock_ahead.unwrap_or_default();
             let serving = seen.room.serving_after(now.duration_since(seen.server_time));
             while let Some(first) = waiting.by_place.first_entry()
                 && is_served(*first.key(), serving)
             {
-                for called in first.remove() {
-                    let _ = called.send(Called::Turn);
+                let (place, waiters) = first.remove_entry();
+                for called in waiters {
+                    let _ = called.send(Some(place));
                 }
             }
         });
@@ -168,20 +201,17 @@ mod tests {
     #[tokio::test]
     async fn a_crowd_leaves_a_shop_that_has_stopped_answering() {
         let http = http_client(trusting(rustls::RootCertStore::empty()).unwrap()).unwrap();
-        let turnstile = Turnstile::new(http, "http://127.0.0.1:1/status".to_owned());
+        let turnstile = Turnstile::new(http, "http://127.0.0.1:1", SaleId::parse("s").unwrap());
         let calls = async {
             turnstile.look().await;
             turnstile.call();
-            assert_eq!(
-                turnstile.with(|waiting| waiting.by_place.len()),
-                1,
-                "it left before its patience was over"
-            );
+            let waiting = turnstile.with(|waiting| waiting.before_draw.len());
+            assert_eq!(waiting, 1, "it left before its patience was over");
             turnstile.with(|waiting| waiting.still_since -= PATIENCE + POLL);
             turnstile.call();
         };
-        let both = async { tokio::join!(turnstile.wait(1), calls) };
+        let both = async { tokio::join!(turnstile.wait(Ticketed::Number(1)), calls) };
         let (called, ()) = tokio::time::timeout(10 * POLL, both).await.unwrap();
-        assert_eq!(called, Called::Over);
+        assert_eq!(called, None);
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use api::{OrderAnswer, Proof};
 use reqwest::RequestBuilder;
 use reqwest::header::{HeaderValue, RETRY_AFTER};
-use sale::{OrderId, ReservationId};
+use sale::{OrderId, ReservationId, ShopperId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
@@ -14,7 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::arrivals::Arrival;
 use crate::merchant_problem::Problem;
 use crate::tally::{Kind, Step, Tally};
-use crate::turnstile::{Called, Turnstile};
+use crate::turnstile::{Ticketed, Turnstile};
 
 /// How long a shopper repeats a request without a known outcome.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -57,7 +57,9 @@ pub(crate) struct Visit {
     pub(crate) contradictions: Vec<String>,
     /// Acknowledged holds that were refused at their confirm.
     pub(crate) lost_holds: Vec<String>,
-    /// The place in the waiting room.
+    /// The number of the ticket, behind the lobby.
+    pub(crate) number: Option<u64>,
+    /// The place in the waiting room whose turn has come.
     pub(crate) place: Option<u64>,
     /// Why nothing was held.
     pub(crate) refusal: Option<String>,
@@ -75,7 +77,8 @@ pub(crate) struct Hold {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Place {
     ticket: String,
-    number: u64,
+    lot: ShopperId,
+    number: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -123,17 +126,17 @@ impl Market {
         let mut permit = Some(permit);
         let (mut due, mut ticket) = (due, None);
         if let Some(turnstile) = &self.turnstile {
-            let Reply::Success { content: Place { ticket: signed, number }, .. } =
-                self.join(&shopper, due).await
-            else {
+            let Reply::Success { content: place, .. } = self.join(&shopper, due).await else {
                 return visit;
             };
             permit = None;
-            visit.place = Some(number);
-            if turnstile.wait(number).await == Called::Over {
+            visit.number = place.number;
+            let ticketed = place.number.map_or(Ticketed::Lot(place.lot), Ticketed::Number);
+            visit.place = turnstile.wait(ticketed).await;
+            if visit.place.is_none() {
                 return visit;
             }
-            (due, ticket) = (Instant::now(), Some(signed));
+            (due, ticket) = (Instant::now(), Some(place.ticket));
         }
         let reserve = |key| self.reserve(&shopper, key, ticket.as_deref(), due);
         let again = async { if arrival.repeats { Some(reserve(1).await) } else { None } };
