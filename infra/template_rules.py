@@ -152,6 +152,32 @@ def setting(file, name):
     return int(re.search(rf"^{name} (\d+)$", (INFRA / "redis" / file).read_text(), re.MULTILINE).group(1))
 
 
+# Of the 1,000 concurrent executions that an account has at first, those that may be reserved.
+RESERVABLE = 900
+
+
+def account_faults(template):
+    """Whether docs/aws.md says what such an account has room for."""
+    functions = of_type(template, "AWS::Serverless::Function").values()
+    reserved = [properties["ReservedConcurrentExecutions"] for properties in functions]
+    others = sum(each for each in reserved if isinstance(each, int))
+    chosen = [each["Ref"] for each in reserved if not isinstance(each, int)]
+    config = tomllib.loads((INFRA.parent / "samconfig.toml").read_text())
+
+    def needed(environment):
+        given = dict(each.split("=", 1) for each in config[environment]["global"]["parameters"]["parameter_overrides"])
+        return others + sum(int(given.get(name, template["Parameters"][name]["Default"])) for name in chosen)
+
+    prod, dev = needed("prod"), needed("default")
+    beside = "but not for" if prod + dev > RESERVABLE else "and for"
+    room = (RESERVABLE - others) // 100 * 100
+    right = (
+        f"has {RESERVABLE} to reserve, of which {others} are for the other functions: there is room for {room} of them, "
+        f"{beside} prod ({prod} in all) and dev ({dev}) beside each other."
+    )
+    return [] if right in (INFRA.parent / "docs" / "aws.md").read_text() else [f'docs/aws.md does not say "{right}"']
+
+
 def rules():
     """Every pair of concurrencies: let through where the master can take all of them back, refused where it cannot."""
     template = read(INFRA / "template.yaml")
@@ -215,7 +241,7 @@ def rules():
     ]:
         if (refused(template, changed) is not None) != is_refused:
             faults.append(f"{changed} is {'let through' if is_refused else 'refused'}")
-    faults += ledger_faults(template) + samconfig_faults()
+    faults += ledger_faults(template) + account_faults(template) + samconfig_faults()
     print(f"at most {most} environments of reserve and confirm hold, {fixed} of others; {len(steps) ** 2} pairs tried")
     if faults:
         raise SystemExit("\n".join(faults))
