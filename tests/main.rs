@@ -37,6 +37,7 @@ mod input;
 mod journal;
 mod jwks;
 mod lambda_function;
+mod ledger_table;
 mod life;
 mod limit;
 mod marks;

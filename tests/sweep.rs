@@ -9,7 +9,7 @@ use spillway::{LedgerFault, LedgerRelay};
 
 use crate::lambda_function::LambdaFunction;
 use crate::shop::units;
-use crate::system::{command_of_bytes, eventually, soon};
+use crate::system::{ask_emulator, command_of_bytes, eventually, soon};
 use crate::takeover_parts::Alone;
 
 /// More than two pages, of which more than one cannot be settled, and is due before the others.
@@ -23,18 +23,7 @@ async fn spoil_order(alone: &Alone, held: &Reservation) {
     let item =
         json!({ "pk": { "S": format!("ORDER#{}", held.order_id()) }, "state": { "S": "no such state" } });
     let put = json!({ "TableName": running.ledger_table, "Item": item });
-    let scope = "Credential=local/20270101/local/dynamodb/aws4_request, SignedHeaders=host, Signature=00";
-    let request = running
-        .http_client()
-        .unwrap()
-        .post(&running.dynamodb_url)
-        .header("x-amz-date", "20270101T000000Z")
-        .header("x-amz-target", "DynamoDB_20120810.PutItem")
-        .header("content-type", "application/x-amz-json-1.0")
-        .header("authorization", format!("AWS4-HMAC-SHA256 {scope}"))
-        .body(put.to_string());
-    let answer = request.send().await.unwrap();
-    assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+    ask_emulator(&running, "PutItem", &put).await;
 }
 
 /// What a record in Redis is not.

@@ -64,6 +64,28 @@ pub(crate) fn empty_folder(name: &str) -> PathBuf {
     folder.canonicalize().unwrap()
 }
 
+/// The answer of the ledger's emulator, which looks at no signature, to a request that no function makes.
+pub(crate) async fn ask_emulator(
+    running: &Running,
+    operation: &str,
+    body: &serde_json::Value,
+) -> serde_json::Value {
+    let scope = "Credential=local/20270101/local/dynamodb/aws4_request, SignedHeaders=host, Signature=00";
+    let request = running
+        .http_client()
+        .unwrap()
+        .post(&running.dynamodb_url)
+        .header("x-amz-date", "20270101T000000Z")
+        .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
+        .header("content-type", "application/x-amz-json-1.0")
+        .header("authorization", format!("AWS4-HMAC-SHA256 {scope}"))
+        .body(body.to_string());
+    let answer = request.send().await.unwrap();
+    let (status, text) = (answer.status(), answer.text().await.unwrap());
+    assert_eq!(status, 200, "{text}");
+    serde_json::from_str(&text).unwrap()
+}
+
 /// A connection to the system's Redis that may do everything.
 pub(crate) fn redis(running: &Running) -> Client {
     redis_as(running, OPERATOR)
