@@ -8,6 +8,7 @@ use std::process::Output;
 use crate::node_host::{Host, fine};
 use crate::nodes::PASSWORD;
 use crate::system::empty_folder;
+use crate::template::yaml;
 
 /// How the host called something, in the order in which it did.
 fn calls(host: &Host) -> Vec<String> {
@@ -115,6 +116,18 @@ fn a_host_that_is_replaced_keeps_what_is_on_its_volume_and_its_servers_start() {
     fine(&start(&host, "sentinel", "sentinel"));
     let sentinel = host.read("var/lib/spillway/sentinel/sentinel.conf");
     assert!(sentinel.contains("sentinel monitor spillway 10.20.0.4 6379 2"), "{sentinel}");
+}
+
+/// Packages come without a version, and a layer by a link that names the version of an object.
+#[test]
+fn the_network_lets_a_host_fetch_its_packages_and_its_files() {
+    let policy =
+        &yaml("infra/network.yaml")["Resources"]["ToS3"]["Properties"]["PolicyDocument"]["Statement"];
+    let [statement] = &policy.as_vec().unwrap()[..] else { panic!("{policy:?}") };
+    assert_eq!((statement["Effect"].as_str(), statement["Resource"].as_str()), (Some("Allow"), Some("*")));
+    let actions: Vec<_> =
+        statement["Action"].as_vec().unwrap().iter().map(|each| each.as_str().unwrap()).collect();
+    assert_eq!(actions, ["s3:GetObject", "s3:GetObjectVersion"]);
 }
 
 #[test]
