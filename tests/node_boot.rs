@@ -68,6 +68,7 @@ fn the_first_host_of_a_cluster_comes_up_from_nothing_but_its_user_data() {
         "useradd --system",
         &format!("mkfs.xfs -q {device}"),
         &format!("mount {volume}"),
+        &format!("xfs_growfs {volume}"),
         &format!("chown -R redis:redis {volume}"),
         &format!("chown -R redis:redis {}", host.path("etc/spillway/tls").display()),
         "systemctl daemon-reload",
@@ -96,16 +97,23 @@ fn the_first_host_of_a_cluster_comes_up_from_nothing_but_its_user_data() {
 }
 
 #[test]
-fn a_host_that_is_replaced_keeps_what_is_on_its_volume_and_its_servers_start() {
+fn a_host_that_is_replaced_keeps_and_grows_what_is_on_its_volume_and_its_servers_start() {
     let host = Host::new(&empty_folder("node-boot-replaced"));
     host.put("volume", "xfs, and what the node has written");
+    // It is being made larger.
+    host.put("volume-gib", "20\n64\n");
     host.put("replication", "role:slave\r\nmaster_link_status:up\r\n");
     // Another host has made the authority.
     let other = host.path("other");
     fine(&host.run(&[], "certificate", &["10.20.0.4", other.to_str().unwrap()]));
-    fine(&host.boot(&[("Address", "10.20.32.4")]));
+    fine(&host.boot(&[("Address", "10.20.32.4"), ("VolumeGiB", "64")]));
     assert_eq!(signal(&host), "0");
-    assert!(!is_called(&calls(&host), "mkfs"), "{:#?}", calls(&host));
+    let calls = calls(&host);
+    assert!(!is_called(&calls, "mkfs"), "{calls:#?}");
+    assert!(
+        calls.iter().rposition(|call| call.starts_with("blockdev")) < Some(place_of(&calls, "xfs_growfs"))
+    );
+    assert_eq!(host.read("volume-gib"), "64\n", "it waits for the size that it is told");
 
     fine(&start(&host, "node", "redis"));
     let node = host.read("var/lib/spillway/redis/redis.conf");

@@ -13,7 +13,7 @@ use crate::template::yaml;
 use crate::tidy::{read, root};
 
 /// What the template tells a host.
-const TOLD: [(&str, &str); 11] = [
+const TOLD: [(&str, &str); 12] = [
     ("AWS::Region", "eu-west-1"),
     ("AWS::StackName", "shop-Nodes-Node1"),
     ("Files", "arn:aws:lambda:eu-west-1:123456789012:layer:files:1"),
@@ -21,6 +21,7 @@ const TOLD: [(&str, &str); 11] = [
     ("FirstMaster", "10.20.0.4:6379"),
     ("Sentinels", "10.20.0.4:26379,10.20.16.4:26379,10.20.32.4:26379"),
     ("Volume", "vol-0123"),
+    ("VolumeGiB", "20"),
     ("Log", "shop-nodes"),
     ("SecretsPrefix", "shop"),
     ("Authority", "authority"),
@@ -75,7 +76,8 @@ esac
 
 const DEVICE: &str = "dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_vol0123";
 
-/// What a host has and a test has not. The volume is a file, empty when it is new.
+/// What a host has and a test has not. The volume is a file, empty when it is new; how large it is, each look at it takes
+/// from a line of another one, which is how it becomes larger.
 const STAND_IN: &str = r#"#!/usr/bin/env bash
 set -euo pipefail
 name=${0##*/}
@@ -89,6 +91,13 @@ case $name in
   id) exit 1 ;;
   blkid) [[ -s $1 ]] || exit 2 ;;
   mkfs.xfs) echo xfs >"$2" ;;
+  blockdev)
+    [[ $1 == --getsize64 && -e $2 ]]
+    echo $(($(head -n 1 HOST/volume-gib) * 1024 ** 3))
+    tail -n 1 HOST/volume-gib >HOST/volume-gib.new
+    mv HOST/volume-gib.new HOST/volume-gib
+    ;;
+  xfs_growfs) [[ -e HOST/mounted && $1 == HOST/var/lib/spillway ]] ;;
   mountpoint) [[ -e HOST/mounted ]] ;;
   mount)
     grep -q "^HOST/DEVICE $1 xfs " HOST/etc/fstab && grep -q xfs HOST/DEVICE
@@ -107,8 +116,9 @@ esac
 "#;
 
 /// Found by the search path, before this machine's own.
-const STOOD_IN_FOR: [&str; 16] = [
+const STOOD_IN_FOR: [&str; 17] = [
     "blkid",
+    "blockdev",
     "chown",
     "curl",
     "dnf",
@@ -143,6 +153,7 @@ impl Host {
         host.put("proc/meminfo", "MemTotal:        8000000 kB\nMemFree:         7000000 kB\n");
         host.put("var/lib/cloud/data/instance-id", "i-0123\n");
         host.put("volume", "");
+        host.put("volume-gib", "20\n");
         host.search_path = fake_aws(&host.path("bin"), &host.script(AWS));
         host.put("stand-in", &host.script(STAND_IN));
         std::fs::set_permissions(host.path("stand-in"), PermissionsExt::from_mode(0o755)).unwrap();
