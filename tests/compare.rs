@@ -66,7 +66,7 @@ async fn compared(alone: &Alone) -> Compared {
     }
 }
 
-async fn cancel(alone: &Alone, order: &Order) {
+pub(crate) async fn cancel(alone: &Alone, order: &Order) {
     let cancelled = alone.ledger.cancel(&order.id, order.confirmed_at, soon()).await.unwrap();
     assert!(matches!(cancelled, CancelOutcome::Cancelled(_)));
     alone.ledger.finish_in_stock(&alone.stock, &alone.id, &order.reservation, soon()).await.unwrap();

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use ledger::{ConfirmOutcome, StoreOutcome};
-use sale::{Deadline, Definition, RebuildOutcome, Reservation};
+use sale::{Deadline, Definition, RebuildOutcome, Reservation, ReserveOutcome, StockError};
 use sentinel::Value;
 
+use crate::compare::cancel;
+use crate::expiry::wish;
 use crate::settle::reservation;
 use crate::shop::units;
 use crate::system::{command, eventually, soon};
@@ -94,4 +96,27 @@ async fn a_sale_of_several_parts_is_built_again_whole_by_two_at_once() {
     assert_eq!(alone.figures().await, "0/0/6/1194");
     alone.end().await;
     assert_eq!(alone.figures().await, "1194/0/6/0");
+}
+
+#[tokio::test]
+async fn what_a_receipt_took_out_of_the_quarantine_and_was_refused_or_cancelled_is_kept_back_again() {
+    let alone = Alone::with("quarantine-refused", brief(3)).await;
+    let ann = alone.reserve(1, 1).await;
+    let ConfirmOutcome::Confirmed(order) = alone.confirm(&ann).await else { panic!("she holds it") };
+    cancel(&alone, &order).await;
+    let bob = alone.reserve(2, 1).await;
+    assert_eq!(bob.units, ann.units);
+    alone.lose().await;
+    alone.rebuild().await;
+    assert_eq!(alone.confirm(&ann).await, ConfirmOutcome::Cancelled);
+    assert_eq!(alone.figures().await, "0/0/0/3");
+    let cat = async || alone.stock.reserve(&wish(&alone.id, 3, 1), soon()).await;
+    assert!(matches!(cat().await, Err(StockError::Unseeded)), "it may be somebody's");
+    let ConfirmOutcome::Confirmed(order) = alone.confirm(&bob).await else { panic!("he has a receipt") };
+    assert_eq!(order.units, bob.units);
+    cancel(&alone, &order).await;
+    assert_eq!(alone.figures().await, "0/0/0/3");
+    alone.end().await;
+    assert_eq!(alone.figures().await, "3/0/0/0");
+    assert!(matches!(cat().await.unwrap().outcome, ReserveOutcome::Held(_)));
 }

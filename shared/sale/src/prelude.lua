@@ -110,7 +110,7 @@ end
 local function load_sku(name)
   local key = sku_key(name)
   local v = redis.call('HMGET', key, 'stock', 'top', 'next', 'held', 'sold', 'quarantined', 'withdrawn', 'price',
-    'changes')
+    'changes', 'read_top')
   if not v[1] then return nil end
   return {
     name = name, key = key,
@@ -118,6 +118,8 @@ local function load_sku(name)
     sold = tonumber(v[5]), quarantined = tonumber(v[6]), withdrawn = tonumber(v[7]), price = tonumber(v[8]),
     -- The journal of a SKU that an earlier version has made lacks its first entry.
     changes = tonumber(v[9] or 1),
+    -- The highest serial that a takeover keeps back.
+    read_top = tonumber(v[10] or 0),
     returned_key = returned_key(name),
     withdrawn_key = withdrawn_key(name),
     sold_key = sold_key(name),
@@ -209,18 +211,24 @@ local function take(sku, quantity)
   return units
 end
 
--- Units that were held or sold become available again; one that the ledger has given to somebody else is sold.
+-- Units that were held or sold become available again; one that the ledger has given to somebody else is sold. In quarantine
+-- they are kept back again: who confirmed them may not have been the only one with a receipt for them.
 local function give_back(sku, change, from, id, units)
-  local returned, found = {}, {}
+  local may_be_claimed = is_in_quarantine() and now < sale.quarantine_until
+  local returned, kept_back, found = {}, {}, {}
   for _, unit in ipairs(units) do
     if redis.call('GETBIT', sku.sold_key, unit) == 1 then
       found[#found + 1] = unit
+    elseif may_be_claimed and unit <= sku.read_top then
+      kept_back[#kept_back + 1] = unit
+      redis.call('SETBIT', quarantine_key(sku.name), unit, 1)
     else
       returned[#returned + 1] = unit
       redis.call('RPUSH', sku.returned_key, unit)
     end
   end
   move(sku, change, from, 'available', id, returned)
+  move(sku, change, from, 'quarantined', id, kept_back)
   find_sold(sku, from, found)
 end
 
