@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use ledger::{CancelOutcome, ConfirmOutcome, Order};
 use sale::{
     CompareOutcome, Compared, ComparedCancels, ComparedPart, Definition, FindOutcome, FinishOutcome,
-    LedgerOrder, Progress, ReservationState, ReserveOutcome, Sku, Verdict,
+    LedgerOrder, Progress, ReservationState, ReserveOutcome, ReserveRequest, Sku, Verdict,
 };
 use sentinel::Value;
 
@@ -172,7 +173,7 @@ async fn an_order_whose_hold_redis_has_lost_is_on_record_again_and_its_cancel_gi
     alone.rebuild().await;
     assert_eq!(alone.figures().await, "2/0/0/0", "two confirms are under way of which Redis knows nothing");
     for held in &holds {
-        alone.ledger.record(held, jiff::Timestamp::now(), soon()).await.unwrap();
+        alone.ledger.record(held, Timestamp::now(), soon()).await.unwrap();
     }
     let [first, second] = holds;
     alone.ledger.finish_in_stock(&alone.stock, &alone.id, &first.id, soon()).await.unwrap();
@@ -185,13 +186,13 @@ async fn an_order_whose_hold_redis_has_lost_is_on_record_again_and_its_cancel_gi
 
     // The word that the other order stands comes late, after its cancel.
     for held in [&first, &second] {
-        let cancelled = alone.ledger.cancel(&held.order_id(), jiff::Timestamp::now(), soon()).await.unwrap();
+        let cancelled = alone.ledger.cancel(&held.order_id(), Timestamp::now(), soon()).await.unwrap();
         assert!(matches!(cancelled, CancelOutcome::Cancelled(_)));
         alone.ledger.finish_in_stock(&alone.stock, &alone.id, &held.id, soon()).await.unwrap();
     }
     let verdict = Verdict::Ordered { sku: &second.sku, order: &ordered(&second) };
     let late = alone.stock.finish(&alone.id, &second.id, verdict, soon()).await.unwrap();
-    assert_eq!(late, FinishOutcome::Forgotten);
+    assert_eq!(late, FinishOutcome::Finished, "an order that was cancelled is never ordered again");
     settle(&alone).await;
     let mut units: Vec<u32> = Vec::new();
     for shopper in 1..=2 {
@@ -227,8 +228,8 @@ async fn parts_follow_one_another_in_one_history_and_an_old_word_of_an_order_doe
         CompareOutcome::Stale,
         "the ledger was read before a failover"
     );
-    // The ledger was read before this cancel, and Redis hears of it after.
-    cancel(&alone, &ordered).await;
+    // The ledger was read before this cancel, of which Redis hears nothing.
+    alone.ledger.cancel(&ordered.id, Timestamp::now(), soon()).await.unwrap();
     assert_eq!(send(part(1, 3, &told)).await, CompareOutcome::Compared { repaired: 1 });
     assert_eq!(send(part(5, 6, &[])).await, CompareOutcome::Stale, "not without the one between");
     assert_eq!(send(part(4, 6, &[])).await, nothing);
@@ -238,4 +239,39 @@ async fn parts_follow_one_another_in_one_history_and_an_old_word_of_an_order_doe
     let holds: Vec<_> =
         futures_util::future::join_all((1..=6).map(|shopper| alone.reserve(shopper, 1))).await;
     assert!(holds.iter().any(|hold| hold.units == ordered.units), "the cancelled unit is sold again");
+}
+
+#[tokio::test]
+async fn a_unit_that_turned_out_to_be_sold_is_there_again_when_the_order_that_redis_had_lost_is_cancelled() {
+    let alone = Alone::with("compare-exchanged", units(6)).await;
+    let before = Memory::of(&alone).await;
+    let [ann, dan] = [alone.reserve(1, 1).await, alone.reserve(4, 1).await];
+    for lost in [&ann, &dan] {
+        alone.ledger.record(lost, Timestamp::now(), soon()).await.unwrap();
+    }
+    before.restore(&alone).await;
+    let others = [alone.reserve(2, 1).await, alone.reserve(5, 1).await];
+    for (other, lost) in others.iter().zip([&ann, &dan]) {
+        assert_eq!(other.units, lost.units);
+        assert_ne!(order(alone.confirm(other).await).units, lost.units);
+    }
+    assert_eq!(alone.figures().await, "2/0/4/0");
+    let order_of_ann = alone.ledger.order(&ann.order_id(), soon()).await.unwrap().unwrap();
+    cancel(&alone, &order_of_ann).await;
+    assert_eq!(alone.figures().await, "3/0/3/0");
+    // Whoever cancels the other one dies, and the failover is all that the sweep has to go by.
+    alone.ledger.cancel(&dan.order_id(), Timestamp::now(), soon()).await.unwrap();
+    for _ in 0..3 {
+        alone.rebuild().await;
+        settle(&alone).await;
+    }
+    assert_eq!(alone.figures().await, "4/0/2/0");
+    let again = ReserveRequest { id: ann.id, ..wish(&alone.id, 1, 1) };
+    let again = alone.stock.reserve(&again, soon()).await.unwrap().outcome;
+    assert!(matches!(again, ReserveOutcome::Repeated(r) if r.state == ReservationState::Cancelled));
+    let mut units = Vec::new();
+    for shopper in 6..10 {
+        units.extend(alone.reserve(shopper, 1).await.units);
+    }
+    assert!(ann.units.iter().chain(&dan.units).all(|unit| units.contains(unit)), "{units:?}");
 }

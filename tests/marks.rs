@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use ledger::{CONFIRM_DEADLINE, ConfirmOutcome};
-use sale::{BeginOutcome, Deadline, ExchangeOutcome};
+use sale::{BeginOutcome, Deadline, ExchangeOutcome, Reservation};
 use spillway::{Signal, signal};
 
+use crate::settle::{ordered, reservation};
 use crate::shop::units;
 use crate::system::{eventually, soon};
 use crate::takeover_parts::Alone;
@@ -22,12 +23,13 @@ async fn a_mark_and_an_exchange_that_no_replica_has_are_not_told_as_done_and_not
     let (first, second) = (alone.reserve(1, 1).await, alone.reserve(2, 1).await);
     let begun = stock.begin(id, &second.id, &second.shopper, None, CONFIRM_DEADLINE, soon()).await.unwrap();
     assert!(matches!(begun, BeginOutcome::Begun(_)), "{begun:?}");
+    let thief = ordered(&Reservation { units: second.units.clone(), ..reservation(1) });
     let replicas = alone.replicas().await;
     for pid in &replicas {
         signal(*pid, Signal::STOP);
     }
     let begun = stock.begin(id, &first.id, &first.shopper, None, CONFIRM_DEADLINE, brief()).await;
-    let exchanged = stock.exchange(id, &second.id, &second.units, brief()).await;
+    let exchanged = stock.exchange(id, &second.id, std::slice::from_ref(&thief), brief()).await;
     let confirmed = alone.ledger.confirm(stock, id, &first.id, &first.shopper, None, brief()).await;
     for pid in &replicas {
         signal(*pid, Signal::CONT);
@@ -42,7 +44,7 @@ async fn a_mark_and_an_exchange_that_no_replica_has_are_not_told_as_done_and_not
     })
     .await;
     assert!(matches!(confirmed, ConfirmOutcome::Confirmed(_)), "{confirmed:?}");
-    let exchanged = stock.exchange(id, &second.id, &second.units, soon()).await.unwrap();
+    let exchanged = stock.exchange(id, &second.id, &[thief], soon()).await.unwrap();
     let ExchangeOutcome::Exchanged(other) = exchanged else { panic!("{exchanged:?}") };
     assert_ne!(other.units, second.units);
     assert_eq!(alone.figures().await, "1/1/2/0", "the exchange was done once");

@@ -142,7 +142,7 @@ async fn verdicts_in_any_order_and_number_leave_redis_at_what_the_ledger_says() 
         for verdict in verdicts.split(' ') {
             let verdict = match verdict {
                 "ordered" => Ordered { sku: &sku, order: &ordered(&held) },
-                "cancelled" => Cancelled { sku: &sku, units: &held.units },
+                "cancelled" => Cancelled { sku: &sku, order: &ordered(&held), free: &held.units },
                 _ => Abandoned,
             };
             stock.finish(&sale, &held.id, verdict, soon()).await.unwrap();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sale::{
-    BeginOutcome, Causes, Deadline, ExchangeOutcome, FinishOutcome, Next, Receipt, Reservation,
+    BeginOutcome, Causes, Deadline, ExchangeOutcome, FinishOutcome, LedgerOrder, Next, Receipt, Reservation,
     ReservationId, SaleId, ShopperId, Stock, StockError, Verdict,
 };
 
@@ -131,9 +131,15 @@ impl Ledger {
                     ConfirmOutcome::LimitReached
                 }
                 RecordOutcome::UnitsTaken(lost) => {
-                    tracing::warn!(sale = %reservation.sale, reservation = %reservation.id, ?lost,
-                        "units were sold to somebody else; taking others");
-                    match stock.exchange(&reservation.sale, &reservation.id, &lost, deadline).await? {
+                    let Reservation { id, sale, sku, .. } = &reservation;
+                    let orders = self.orders_of_units(sale, sku, lost.iter().copied(), deadline).await?;
+                    // They were cancelled since, or it is our own, of another attempt: the next one reads what stands.
+                    if orders.is_empty() || orders.iter().any(|order| order.reservation == *id) {
+                        continue;
+                    }
+                    tracing::warn!(%sale, reservation = %id, ?lost, "units were sold to somebody else; taking others");
+                    let orders: Vec<_> = orders.iter().map(LedgerOrder::from).collect();
+                    match stock.exchange(sale, id, &orders, deadline).await? {
                         ExchangeOutcome::Exchanged(exchanged) => {
                             reservation = exchanged;
                             continue;
@@ -208,8 +214,9 @@ impl Ledger {
                 Verdict::Ordered { sku: &order.sku, order: &on_record }
             }
             Settled::Cancelled(order) => {
+                on_record = order.into();
                 free = self.free_units(order, deadline).await?;
-                Verdict::Cancelled { sku: &order.sku, units: &free }
+                Verdict::Cancelled { sku: &order.sku, order: &on_record, free: &free }
             }
             Settled::Abandoned => Verdict::Abandoned,
         };

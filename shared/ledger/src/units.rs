@@ -1,7 +1,6 @@
 //! Units: which order each serial belongs to, read key by key and consistently.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::RangeInclusive;
 
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use futures_util::future::try_join_all;
@@ -22,7 +21,7 @@ impl Ledger {
         &self,
         sale: &SaleId,
         sku: &Sku,
-        serials: RangeInclusive<u32>,
+        serials: impl Iterator<Item = u32>,
         deadline: Deadline,
     ) -> Result<Vec<Order>, LedgerError> {
         let units = self.items(serials.map(|serial| unit_key(sale, sku, serial)).collect(), deadline).await?;

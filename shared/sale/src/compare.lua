@@ -20,16 +20,8 @@ end
 
 local repaired = 0
 for _, ordered in ipairs(read_orders(sku, 7)) do
-  local known = load_reservation(ordered.id)
-  local state = known and known.state
-  if state == 'h' or state == 'c' then
-    become_order(sku, known, ordered.units)
-    redis.call('ZREM', unsettled_key, known.id)
-    repaired = repaired + 1
-  elseif state ~= 'o' and state ~= 'k' then
-    adopt(ordered)
-    repaired = repaired + 1
-  end
+  local was = recognise(sku, ordered)
+  if was == 'live' or was == 'lost' then repaired = repaired + 1 end
 end
 redis.call('HSET', sku.key, 'compared', lineage .. ':' .. (ARGV[6] == '1' and 'all' or last + 1))
 local fault = store_sku(sku)

@@ -1,5 +1,6 @@
--- Names cancelled orders to the sweep of whose cancel Redis does not know, after a failover that may have lost it: their
--- units are sold here and nobody's in the ledger. Pages of a sale's orders follow one another; the first one begins anew.
+-- Names cancelled orders to the sweep of whose cancel Redis does not know, after a failover that may have lost it:
+-- their units may be sold here and nobody's in the ledger, and a repeat of their wish is to be told that it was cancelled.
+-- Pages of a sale's orders follow one another; the first one begins anew.
 --
 -- ARGV[2] lineage in which the ledger was read   ARGV[3] where the page begins, empty for the first one
 -- ARGV[4] where the next page begins, or `all` after the last
@@ -19,8 +20,8 @@ end
 local lost = 0
 for i = 5, #ARGV do
   local r = load_reservation(ARGV[i])
-  if r and (r.state == 'h' or r.state == 'c' or r.state == 'o') then
-    redis.call('ZADD', unsettled_key, 'GT', now, r.id)
+  if not r or r.state ~= 'k' then
+    redis.call('ZADD', unsettled_key, 'GT', now, ARGV[i])
     lost = lost + 1
   end
 end

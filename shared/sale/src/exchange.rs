@@ -2,8 +2,9 @@
 
 use sentinel::{Deadline, Script};
 
+use crate::rebuild::with_orders;
 use crate::script::script;
-use crate::{Reservation, ReservationId, SaleId, Stock, StockError};
+use crate::{LedgerOrder, Reservation, ReservationId, SaleId, Stock, StockError};
 
 static EXCHANGE: Script = script!("exchange.lua");
 
@@ -26,18 +27,16 @@ pub enum ExchangeOutcome {
 }
 
 impl Stock {
-    /// Gives a confirming reservation other units for those that are lost, and counts those as sold.
+    /// Gives a confirming reservation other units for those that these orders have, and counts those as sold. Redis had lost
+    /// the orders, and has them on record again.
     pub async fn exchange(
         &self,
         sale: &SaleId,
         id: &ReservationId,
-        lost: &[u32],
+        orders: &[LedgerOrder],
         deadline: Deadline,
     ) -> Result<ExchangeOutcome, StockError> {
-        let mut script = self.invocation(&EXCHANGE, sale).arg(id.as_bytes());
-        for unit in lost {
-            script = script.arg(unit.to_string());
-        }
+        let script = with_orders(self.invocation(&EXCHANGE, sale).arg(id.as_bytes()), orders);
         let mut answer = self.write_durably(script, deadline).await?;
         match answer.word.as_str() {
             "EXCHANGED" => Ok(ExchangeOutcome::Exchanged(Reservation::read(sale, &mut answer.fields)?)),

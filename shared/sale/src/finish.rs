@@ -1,6 +1,6 @@
 //! Finish: Redis does what the ledger says of a reservation.
 
-use sentinel::{Deadline, Script};
+use sentinel::{Deadline, Invocation, Script};
 
 use crate::rebuild::with_orders;
 use crate::script::script;
@@ -22,8 +22,10 @@ pub enum Verdict<'a> {
     Cancelled {
         /// The order's SKU.
         sku: &'a Sku,
+        /// What Redis has to know of it.
+        order: &'a LedgerOrder,
         /// Those of its units that no other order has.
-        units: &'a [u32],
+        free: &'a [u32],
     },
     /// There is no order and never will be one.
     Abandoned,
@@ -41,6 +43,12 @@ pub enum FinishOutcome {
     SaleNotFound,
 }
 
+fn of_order<'a>(script: Invocation<'a>, sku: &Sku, order: &LedgerOrder, free: &[u32]) -> Invocation<'a> {
+    let script = script.arg(sku.as_str()).arg(free.len().to_string());
+    let script = free.iter().fold(script, |script, unit| script.arg(unit.to_string()));
+    with_orders(script, std::slice::from_ref(order))
+}
+
 impl Stock {
     /// Settles a reservation as the ledger says. Safe to repeat, and in whatever order verdicts arrive.
     pub async fn finish(
@@ -52,13 +60,8 @@ impl Stock {
     ) -> Result<FinishOutcome, StockError> {
         let script = self.invocation(&FINISH, sale).arg(id.as_bytes());
         let script = match verdict {
-            Verdict::Ordered { sku, order } => {
-                with_orders(script.arg("ordered").arg(sku.as_str()), std::slice::from_ref(order))
-            }
-            Verdict::Cancelled { sku, units } => {
-                let script = script.arg("cancelled").arg(sku.as_str());
-                units.iter().fold(script, |script, unit| script.arg(unit.to_string()))
-            }
+            Verdict::Ordered { sku, order } => of_order(script.arg("ordered"), sku, order, &[]),
+            Verdict::Cancelled { sku, order, free } => of_order(script.arg("cancelled"), sku, order, free),
             Verdict::Abandoned => script.arg("abandoned"),
         };
         let answer = self.write(script, deadline).await?;

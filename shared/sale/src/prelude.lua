@@ -357,13 +357,35 @@ local function become_order(sku, r, ordered)
   store_reservation(r)
 end
 
--- Puts an order on record of which Redis knows nothing; its units count as sold when they turn up. The ledger may have
--- gone on since it said so: the sweep asks it once more, because nobody could note a cancel here.
-local function adopt(order)
-  for _, unit in ipairs(order.units) do mark_sold(order.sku, unit, false) end
+-- Puts an order on record of which Redis knows nothing; its units count as sold when they turn up, and at once where a
+-- takeover keeps them back. The ledger may have gone on since it said so: the sweep asks it once more, because nobody could
+-- note a cancel here.
+local function adopt(sku, order)
+  local sold = {}
+  for _, unit in ipairs(order.units) do
+    local was_kept_back = is_in_quarantine() and redis.call('SETBIT', quarantine_key(sku.name), unit, 0) == 1
+    mark_sold(sku.name, unit, was_kept_back)
+    if was_kept_back then sold[#sold + 1] = unit end
+  end
+  move(sku, 'sold', 'quarantined', 'sold', order.id, sold)
   store_reservation(order)
   count(order)
   redis.call('ZADD', unsettled_key, 'GT', now, order.id)
+end
+
+-- An order of the ledger becomes one here. Tells how Redis had it: `live`, held or confirming; `lost`, as nothing, or as
+-- ended without an order; `known`, as the order; `cancelled`, which it was since the ledger said so.
+local function recognise(sku, order)
+  local r = load_reservation(order.id)
+  if r and r.state == 'o' then return 'known' end
+  if r and r.state == 'k' then return 'cancelled' end
+  if r and (r.state == 'h' or r.state == 'c') then
+    become_order(sku, r, order.units)
+    redis.call('ZREM', unsettled_key, r.id)
+    return 'live'
+  end
+  adopt(sku, order)
+  return 'lost'
 end
 
 -- Orders as the ledger has them, from this argument on, each: reservation id, shopper, price, currency, units n,
