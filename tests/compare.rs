@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ledger::{CancelOutcome, ConfirmOutcome, Order};
+use ledger::{CONFIRM_DEADLINE, CancelOutcome, ConfirmOutcome, Order};
 use sale::{
     CompareOutcome, Compared, ComparedCancels, ComparedPart, Definition, FindOutcome, FinishOutcome,
     LedgerOrder, Progress, ReservationState, ReserveOutcome, ReserveRequest, Sku, Verdict,
@@ -14,7 +14,7 @@ use sentinel::Value;
 use crate::expiry::wish;
 use crate::settle::ordered;
 use crate::shop::units;
-use crate::system::{command, command_of_bytes, soon};
+use crate::system::{command, command_of_bytes, eventually, soon};
 use crate::takeover_parts::Alone;
 
 /// Everything that Redis has.
@@ -274,4 +274,37 @@ async fn a_unit_that_turned_out_to_be_sold_is_there_again_when_the_order_that_re
         units.extend(alone.reserve(shopper, 1).await.units);
     }
     assert!(ann.units.iter().chain(&dan.units).all(|unit| units.contains(unit)), "{units:?}");
+}
+
+#[tokio::test]
+async fn a_late_word_that_an_order_stands_leaves_the_note_of_its_cancel_and_who_cancels_it_may_die() {
+    let alone = Alone::with("compare-noted", units(3)).await;
+    let before = Memory::of(&alone).await;
+    let unknown = alone.reserve(2, 1).await;
+    before.restore(&alone).await;
+    let known = alone.reserve(1, 2).await;
+    alone.stock.begin(&alone.id, &known.id, &known.shopper, None, CONFIRM_DEADLINE, soon()).await.unwrap();
+    // A failover lost the hold of the one, and the confirm of the other is slow to tell Redis.
+    let unknown = sale::Reservation { units: vec![3], ..unknown };
+    for hold in [&unknown, &known] {
+        alone.ledger.record(hold, Timestamp::now(), soon()).await.unwrap();
+        let (order, within) = (ordered(hold), Duration::from_secs(1));
+        let standing = Some((&hold.sku, &order));
+        alone.stock.note_cancel(&alone.id, &hold.id, standing, within, soon()).await.unwrap();
+        let late = Verdict::Ordered { sku: &hold.sku, order: &order };
+        let late = alone.stock.finish(&alone.id, &hold.id, late, soon()).await.unwrap();
+        assert_eq!(late, FinishOutcome::Finished);
+        alone.ledger.cancel(&hold.order_id(), Timestamp::now(), soon()).await.unwrap();
+    }
+    assert_eq!(alone.figures().await, "1/0/2/0", "the unit of the one is sold when it turns up");
+    eventually("the return of the units", async || {
+        settle(&alone).await;
+        (alone.figures().await == "3/0/0/0").then_some(())
+    })
+    .await;
+    for hold in [&unknown, &known] {
+        let found = alone.stock.find(&alone.id, &hold.id, &hold.shopper, soon()).await.unwrap();
+        assert!(matches!(found, FindOutcome::Found(found, _) if found.state == ReservationState::Cancelled));
+    }
+    assert_eq!(alone.reserve(3, 3).await.units.len(), 3);
 }

@@ -7,6 +7,7 @@ use axum::extract::State;
 use edge::{OrderPath, Problem, Query, RequestKey, SalePath, Within, invalid_fields};
 use jiff::Timestamp;
 use ledger::{CONFIRM_DEADLINE, CancelOutcome, Cursor, Order};
+use sale::LedgerOrder;
 
 use crate::{App, problem};
 
@@ -38,7 +39,9 @@ pub(crate) async fn cancel(
 ) -> Result<axum::Json<Order>, Problem> {
     let order =
         app.ledger.order(&id, deadline).await.map_err(problem)?.ok_or_else(Problem::order_not_found)?;
-    app.stock.note_cancel(&order.sale, &order.reservation, CONFIRM_DEADLINE, deadline).await?;
+    let on_record = LedgerOrder::from(&order);
+    let standing = order.stands().then_some((&order.sku, &on_record));
+    app.stock.note_cancel(&order.sale, &order.reservation, standing, CONFIRM_DEADLINE, deadline).await?;
     let cancelled = match app.ledger.cancel(&id, Timestamp::now(), deadline).await.map_err(problem)? {
         CancelOutcome::Cancelled(order) => order,
         CancelOutcome::OrderNotFound => return Err(Problem::order_not_found()),
