@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ledger::{CONFIRM_DEADLINE, ConfirmOutcome};
-use sale::{BeginOutcome, Deadline, ExchangeOutcome, Reservation};
+use sale::{BeginOutcome, Deadline, ExchangeOutcome, IdempotencyKey, Reservation, Sku};
 use spillway::{Signal, signal};
 
 use crate::settle::{ordered, reservation};
@@ -48,4 +48,34 @@ async fn a_mark_and_an_exchange_that_no_replica_has_are_not_told_as_done_and_not
     let ExchangeOutcome::Exchanged(other) = exchanged else { panic!("{exchanged:?}") };
     assert_ne!(other.units, second.units);
     assert_eq!(alone.figures().await, "1/1/2/0", "the exchange was done once");
+}
+
+#[tokio::test]
+async fn a_withdrawal_that_no_replica_has_does_not_lower_the_ledger() {
+    let alone = Alone::with("marks-withdrawal", units(4)).await;
+    let (record, unit) = (alone.load().await, Sku::parse("unit").unwrap());
+    let key = IdempotencyKey::parse("fewer").unwrap().change(&alone.id);
+    let in_ledger = async || {
+        let sale = alone.ledger.sale(&alone.id, soon()).await.unwrap().unwrap().sale;
+        sale.definition.sku(&unit).unwrap().stock
+    };
+    let replicas = alone.replicas().await;
+    for pid in &replicas {
+        signal(*pid, Signal::STOP);
+    }
+    let withdrawn = alone.stock.withdraw(&alone.id, &unit, 3, &key, record.sale.epoch, brief()).await;
+    let recorded = alone.ledger.record_withdrawals(&alone.stock, &record, brief()).await;
+    let stock = in_ledger().await;
+    for pid in &replicas {
+        signal(*pid, Signal::CONT);
+    }
+    assert!(withdrawn.is_err(), "{withdrawn:?}");
+    assert!(recorded.is_err(), "{recorded:?}");
+    assert_eq!(stock, 4, "whoever is promoted now still sells them");
+    eventually("the withdrawal", async || {
+        let _ = alone.ledger.record_withdrawals(&alone.stock, &record, soon()).await;
+        (in_ledger().await == 1).then_some(())
+    })
+    .await;
+    assert_eq!(alone.figures().await, "1/0/0/0");
 }

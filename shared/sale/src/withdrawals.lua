@@ -1,10 +1,12 @@
--- Withdrawals that the ledger may not have yet; first forgets those that it is said to have.
+-- Withdrawals that the ledger may not have yet; first forgets those that it is said to have. It writes, so that what it tells
+-- is known to a replica: the ledger is lowered by it.
 --
 -- ARGV[2…] change ids that the ledger has recorded
 -- Answers {word, now, …}: SALE_NOT_FOUND, or WITHDRAWALS and per withdrawal: change id, SKU, units, units asked for.
 -- Cost: O(unrecorded withdrawals).
 local missing = load_sale()
 if missing then return missing end
+touch_clock()
 for i = 2, #ARGV do redis.call('HDEL', unrecorded_key, ARGV[i]) end
 local answer = {'WITHDRAWALS', now}
 local unrecorded = redis.call('HGETALL', unrecorded_key)

@@ -21,7 +21,8 @@ pub struct Withdrawal {
 }
 
 impl Stock {
-    /// Forgets the withdrawals that the ledger has `recorded`, and lists those that are left.
+    /// Forgets the withdrawals that the ledger has `recorded`, and lists those that are left. A replica has them: the ledger
+    /// must not be lowered by one that a failover takes back.
     pub async fn withdrawals(
         &self,
         sale: &SaleId,
@@ -30,7 +31,7 @@ impl Stock {
     ) -> Result<Vec<Withdrawal>, StockError> {
         let script = self.invocation(&WITHDRAWALS, sale);
         let script = recorded.iter().fold(script, |script, change| script.arg(change.as_bytes()));
-        let mut answer = self.write(script, deadline).await?;
+        let mut answer = self.write_durably(script, deadline).await?;
         let mut withdrawals = Vec::new();
         match answer.word.as_str() {
             "WITHDRAWALS" => {
