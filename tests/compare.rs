@@ -74,7 +74,7 @@ pub(crate) async fn cancel(alone: &Alone, order: &Order) {
 }
 
 /// What the sweep does with what is due.
-async fn settle(alone: &Alone) {
+pub(crate) async fn settle(alone: &Alone) {
     for due in alone.stock.due(&alone.id, 100, Duration::ZERO, &[], soon()).await.unwrap() {
         alone.ledger.settle_in_stock(&alone.stock, &alone.id, &due.id, soon()).await.unwrap();
     }

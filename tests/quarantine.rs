@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use ledger::{ConfirmOutcome, StoreOutcome};
-use sale::{Deadline, Definition, RebuildOutcome, Reservation, ReserveOutcome, StockError};
+use sale::{
+    Deadline, Definition, RebuildOutcome, Reservation, ReservationState, ReserveOutcome, ReserveRequest,
+    StockError,
+};
 use sentinel::Value;
 
-use crate::compare::cancel;
+use crate::compare::{cancel, settle};
 use crate::expiry::wish;
 use crate::settle::reservation;
 use crate::shop::units;
@@ -119,4 +122,24 @@ async fn what_a_receipt_took_out_of_the_quarantine_and_was_refused_or_cancelled_
     alone.end().await;
     assert_eq!(alone.figures().await, "3/0/0/0");
     assert!(matches!(cat().await.unwrap().outcome, ReserveOutcome::Held(_)));
+}
+
+#[tokio::test]
+async fn a_wish_whose_order_was_cancelled_before_the_takeover_is_told_so_and_never_held_again() {
+    let alone = Alone::with("quarantine-ended", brief(3)).await;
+    let ann = alone.reserve(1, 1).await;
+    let ConfirmOutcome::Confirmed(order) = alone.confirm(&ann).await else { panic!("she holds it") };
+    cancel(&alone, &order).await;
+    alone.lose().await;
+    // The orders are listed a step later than their units are read, and looked at one by one after that.
+    for _ in 0..2 {
+        alone.rebuild().await;
+    }
+    settle(&alone).await;
+    assert_eq!(alone.figures().await, "0/0/0/3");
+    let again = ReserveRequest { id: ann.id, ..wish(&alone.id, 1, 1) };
+    let again = alone.stock.reserve(&again, soon()).await.unwrap().outcome;
+    assert!(matches!(again, ReserveOutcome::Repeated(r) if r.state == ReservationState::Cancelled));
+    assert_eq!(alone.confirm(&ann).await, ConfirmOutcome::Cancelled);
+    assert_eq!(alone.figures().await, "0/0/0/3");
 }

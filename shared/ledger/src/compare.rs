@@ -47,8 +47,9 @@ impl Ledger {
         }
     }
 
-    /// Looks for cancelled orders whose cancel Redis does not know: of a unit that is sold there nobody else can tell.
-    async fn compare_cancels(
+    /// Looks for cancelled orders whose cancel Redis does not know: of a unit that is sold there nobody else can tell, and a
+    /// repeat of their wish would be held and could never be ordered.
+    pub(crate) async fn compare_cancels(
         &self,
         stock: &Stock,
         sale: &SaleId,

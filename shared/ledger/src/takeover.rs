@@ -10,8 +10,8 @@
 use std::time::Duration;
 
 use sale::{
-    AppliedRestock, Causes, Deadline, LedgerOrder, Part, Progress, RebuildOutcome, SaleId, SeedOutcome,
-    SeedSku, Seeding, SkuProgress, Stock, StockError, TakeoverPhase, TakeoverProgress,
+    AppliedRestock, Causes, ComparedCancels, Deadline, LedgerOrder, Part, Progress, RebuildOutcome, SaleId,
+    SeedOutcome, SeedSku, Seeding, SkuProgress, Stock, StockError, TakeoverPhase, TakeoverProgress,
 };
 
 use crate::confirm::{CONFIRM_DEADLINE, PurchaseError};
@@ -113,6 +113,14 @@ impl Ledger {
             };
             let is_building = progress.phase == TakeoverPhase::Building;
             if !is_building && progress.now < progress.quarantine_until {
+                // One step after the building: the index that lists them follows the orders.
+                if let ComparedCancels::From(from) = &progress.cancels
+                    && !is_told
+                    && let Err(error) =
+                        self.compare_cancels(stock, id, &progress.lineage, from, deadline).await
+                {
+                    tracing::warn!(sale = %id, error = %Causes(&error), "cancels could not be read");
+                }
                 return Ok(());
             }
             if !is_told {

@@ -1,4 +1,4 @@
--- Names cancelled orders to the sweep of whose cancel Redis does not know, after a failover that may have lost it:
+-- Names cancelled orders to the sweep of whose cancel Redis does not know, after a failover or a takeover that has lost it:
 -- their units may be sold here and nobody's in the ledger, and a repeat of their wish is to be told that it was cancelled.
 -- Pages of a sale's orders follow one another; the first one begins anew.
 --
@@ -13,7 +13,7 @@ if missing then return missing end
 touch_clock()
 local from = ARGV[3]
 local compared = redis.call('HGET', sale_key, 'cancels_compared')
-if sale.phase or ARGV[2] ~= lineage or (from ~= '' and compared ~= lineage .. ':' .. from) then
+if ARGV[2] ~= lineage or (from ~= '' and compared ~= lineage .. ':' .. from) then
   return {'STALE', now}
 end
 

@@ -20,6 +20,10 @@ pub struct TakeoverProgress {
     pub epoch: u64,
     /// Until when unsold units are kept back; the beginning of time while building.
     pub quarantine_until: Timestamp,
+    /// The lineage of the dataset.
+    pub lineage: String,
+    /// How far cancelled orders were held against it in this history.
+    pub cancels: ComparedCancels,
     /// Each SKU.
     pub skus: Vec<SkuProgress>,
 }
@@ -110,6 +114,8 @@ impl ComparedCancels {
 
 impl TakeoverProgress {
     fn read(now: Timestamp, fields: &mut Fields) -> Result<Self, Malformed> {
+        let lineage = fields.text()?;
+        let cancels = ComparedCancels::read(&fields.text()?, &lineage);
         let (epoch, quarantine_until) = (fields.number()?, fields.timestamp()?);
         let is_building = quarantine_until == Timestamp::UNIX_EPOCH;
         let phase = if is_building { TakeoverPhase::Building } else { TakeoverPhase::Quarantine };
@@ -117,7 +123,7 @@ impl TakeoverProgress {
         while !fields.is_empty() {
             skus.push(SkuProgress { sku: fields.sku()?, first: fields.number()?, last: fields.number()? });
         }
-        Ok(Self { phase, now, epoch, quarantine_until, skus })
+        Ok(Self { phase, now, epoch, quarantine_until, lineage, cancels, skus })
     }
 }
 
