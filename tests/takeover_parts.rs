@@ -5,7 +5,8 @@ use std::time::Duration;
 use ledger::{ConfirmOutcome, Ledger, Order, SaleRecord};
 use sale::{
     Deadline, Definition, LedgerOrder, Part, Progress, RebuildOutcome, Reservation, ReserveOutcome,
-    RoomControls, Sale, SaleId, Seed, SkuView, Stock, TakeoverPhase, TakeoverProgress,
+    RoomControls, Sale, SaleId, Seed, SeedOutcome, SeedSku, Seeding, Sku, SkuView, Stock, TakeoverPhase,
+    TakeoverProgress,
 };
 use spillway::Stack;
 
@@ -286,4 +287,28 @@ async fn a_sale_without_a_unit_is_built_again_as_well() {
     alone.lose().await;
     alone.end().await;
     assert_eq!(alone.figures().await, "0/0/0/0");
+}
+
+#[tokio::test]
+async fn no_order_is_read_into_a_sale_whose_terms_are_not_there_yet() {
+    let alone = Alone::with("takeover-terms", brief(3)).await;
+    let ordered = alone.order(1, 1).await;
+    // Who looked at the sale before Redis forgot it goes on when somebody else has begun the takeover, and died.
+    let record = alone.load().await;
+    command(&alone.redis, "FLUSHALL", &[]).await;
+    let skus = [SeedSku { sku: Sku::parse("unit").unwrap(), stock: 3, top: 3 }];
+    let seeding = Seeding { epoch: 2, skus: &skus, applied: &[], queue: None, is_last: true };
+    assert_eq!(alone.stock.seed(&alone.id, &seeding, soon()).await.unwrap(), SeedOutcome::Seeded);
+    alone.ledger.rebuild(&alone.stock, &record, Deadline::after(Duration::from_mins(1))).await.unwrap();
+    let progress = alone.progress().await.unwrap();
+    assert_eq!((progress.phase, progress.skus[0].first), (TakeoverPhase::Building, 1));
+    assert_eq!(alone.send(&progress, (1, 3), std::slice::from_ref(&ordered)).await, RebuildOutcome::Stale);
+    alone.rebuild().await;
+    assert_eq!(alone.figures().await, "0/0/1/2");
+    let found = alone.stock.find(&alone.id, &ordered.reservation, &ordered.shopper, soon()).await.unwrap();
+    let sale::FindOutcome::Found(found, _) = found else { panic!("{found:?}") };
+    assert_eq!(
+        (found.units, found.limit_per_shopper),
+        (ordered.units, record.sale.definition.limit_per_shopper)
+    );
 }

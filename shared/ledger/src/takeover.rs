@@ -99,6 +99,7 @@ impl Ledger {
     ) -> Result<(), PurchaseError> {
         let id = &record.sale.id;
         let mut is_told = false;
+        let mut before = None;
         loop {
             let progress = match stock.progress(id, deadline).await? {
                 Progress::Takeover(progress) => progress,
@@ -123,6 +124,12 @@ impl Ledger {
                 }
                 return Ok(());
             }
+            // Nothing came of it: the next step loads the terms that the sale still lacks.
+            let reached = (progress.epoch, progress.phase, progress.skus.clone());
+            if before.as_ref() == Some(&reached) {
+                return Ok(());
+            }
+            before = Some(reached);
             if !is_told {
                 tracing::info!(sale = %id, epoch = progress.epoch, phase = ?progress.phase, "reading the ledger");
                 is_told = true;

@@ -5,7 +5,8 @@
 -- ARGV[2] epoch   ARGV[3] end of the quarantine in ms, 0 while building
 -- ARGV[4] length of the quarantine in ms   ARGV[5] SKU   ARGV[6] first serial   ARGV[7] last serial
 -- ARGV[8…] the orders that have them, see `read_orders`
--- Answers {word, now}: READ; STALE, this part is read already, or its time has not come; SALE_NOT_FOUND.
+-- Answers {word, now}: READ; STALE, this part is read already, or its time has not come, or the sale's terms are not there
+-- yet, which records name; SALE_NOT_FOUND.
 -- Cost: O(serials + orders × log).
 local missing = load_sale(true)
 if missing then return missing end
@@ -13,7 +14,7 @@ touch_clock()
 local epoch, quarantine_until = tonumber(ARGV[2]), tonumber(ARGV[3])
 local first, last = tonumber(ARGV[6]), tonumber(ARGV[7])
 local is_building = sale.phase == 'building'
-if not sale.phase or sale.epoch ~= epoch or (sale.quarantine_until or 0) ~= quarantine_until
+if not sale.phase or sale.version == 0 or sale.epoch ~= epoch or (sale.quarantine_until or 0) ~= quarantine_until
   or (not is_building and now < quarantine_until) then
   return {'STALE', now}
 end
