@@ -1,9 +1,9 @@
-//! A confirm that dies at each of its steps, and whoever finishes it: the shopper's repeat, or the sweep.
+//! A confirm that dies at each of its steps, or a cancel, and whoever finishes it: the repeat, or the sweep.
 
 use spillway::{ExtraFunction, LedgerFault, LedgerRelay, Signal, signal};
 
 use crate::shop::{Shop, Shopper, open_sale, open_sale_in, units};
-use crate::system::{PATIENCE, command, eventually, private, redis};
+use crate::system::{PATIENCE, command, eventually, private, redis, soon, stock};
 
 /// A confirm under way in a process of its own, caught at a step.
 pub(crate) struct Caught {
@@ -98,6 +98,31 @@ async fn an_order_whose_confirm_died_is_finished_by_the_sweep_long_before_its_ho
     Caught::at(LedgerFault::CaughtAfterCommit, &shop, &ann, &id).await.crash();
     eventually("the finish", async || (shop.figures().await == "4/0/1").then_some(())).await;
     assert_eq!(shop.find(&ann, &id).await.told(), "200 ordered");
+}
+
+#[tokio::test]
+async fn a_cancel_that_died_before_or_after_its_commit_is_finished_by_the_sweep_or_never_was() {
+    let shop = open_sale(units(5)).await;
+    let ann = shop.shopper("ann");
+    for (fault, figures) in
+        [(LedgerFault::CaughtAfterCommit, "5/0/0"), (LedgerFault::CaughtBeforeCommit, "4/0/1")]
+    {
+        let id = shop.hold(&ann, &format!("{fault:?}")).await;
+        let order = shop.confirm(&ann, &id).await.field("id").to_owned();
+        let relay = LedgerRelay::start(&shop.running.dynamodb_url).await.unwrap();
+        relay.fail(fault, 100);
+        let function = ExtraFunction::start(&shop.running, "admin", &relay.settings()).unwrap();
+        tokio::spawn(shop.cancel_at(&function.origin, &order).send());
+        relay.caught(PATIENCE).await.unwrap();
+        signal(function.pid(), Signal::KILL);
+        assert_eq!(shop.figures().await, "4/0/1", "Redis does not know yet, if there is something to know");
+        let looked_at = async || {
+            let view = stock(&shop.running).view(&shop.sale, soon()).await.unwrap().unwrap();
+            (view.unsettled == 0).then_some(())
+        };
+        eventually("the sweep's look", looked_at).await;
+        assert_eq!(shop.figures().await, figures);
+    }
 }
 
 #[tokio::test]

@@ -143,8 +143,13 @@ impl Shop {
 
     /// Cancels an order.
     pub(crate) async fn cancel(&self, order: &str) -> Answer {
-        let request = self.admin(Method::POST, &format!("/orders/{order}/cancel"));
-        send(request.header("idempotency-key", "cancel")).await
+        send(self.cancel_at(&self.running.url, order)).await
+    }
+
+    /// The same, by a function that listens there.
+    pub(crate) fn cancel_at(&self, origin: &str, order: &str) -> RequestBuilder {
+        let cancel = self.http.post(format!("{origin}/admin/orders/{order}/cancel"));
+        cancel.bearer_auth(&self.running.admin_token).header("idempotency-key", "cancel")
     }
 
     /// The sale's figures, which add up at any time.
