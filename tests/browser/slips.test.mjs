@@ -114,6 +114,55 @@ test('a hold whose answer was lost is found by the same key', async () => {
   assert.equal(await figures(sale), '4/1/0');
 });
 
+// What a gateway says of a function that died after its work was done. The pause is the test's.
+async function answerDead(route) {
+  await route.fetch();
+  const body = JSON.stringify({ message: 'Internal Server Error', retry_after_seconds: 0 });
+  await route.fulfill({ status: 500, contentType: 'application/json', body });
+}
+
+test('a function that dies after it held loses nothing: the next press finds the hold by the same key', async () => {
+  const sale = await openSale();
+  const page = await visitor();
+  await visit(page, sale);
+  const keys = [];
+  await page.route(RESERVATIONS, async (route) => {
+    keys.push(await route.request().headerValue('idempotency-key'));
+    if (keys.length <= 5) await answerDead(route);
+    else await route.continue();
+  });
+  await reserveButton(page).click();
+  await page.waitForSelector('#message:not([hidden])');
+  assert.equal(await page.getAttribute('main', 'data-state'), 'ready');
+  assert.match(await text(page, 'message'), /nothing is done twice/);
+  await reserveButton(page).click();
+  await inState(page, 'holding');
+  assert.equal(keys.length, 6);
+  assert.equal(new Set(keys).size, 1);
+  assert.equal(await figures(sale), '4/1/0');
+});
+
+test('a function that dies after it ordered is asked again, until the order is known', async () => {
+  const { sale, page } = await holding();
+  const seen = [];
+  await page.exposeFunction('noteState', (state) => seen.at(-1) === state || seen.push(state));
+  await page.evaluate(() => {
+    const main = document.getElementById('sale');
+    new MutationObserver(() => window.noteState(main.dataset.state)).observe(main, { attributeFilter: ['data-state'] });
+  });
+  let asked = 0;
+  await page.route('**/order', async (route) => {
+    asked += 1;
+    if (asked <= 6) await answerDead(route);
+    else await route.continue();
+  });
+  await page.click('#confirm');
+  await inState(page, 'ordered');
+  assert.equal(asked, 7);
+  assert.deepEqual(seen, ['holding', 'confirming', 'ordered']);
+  assert.equal(await figures(sale), '4/0/1');
+});
+
 test('a page that is closed before the answer finds the hold when it is opened again', async () => {
   const sale = await openSale();
   const page = await visitor();

@@ -15,7 +15,8 @@ const slugOf = (answer) =>
     .split('/')
     .pop();
 
-// { ok, status, answer }; without any answer the status is 0.
+// { ok, status, answer }; without any answer the status is 0. What is no JSON is not the shop's; that it is a fault of
+// something before the shop is told by its status all the same.
 async function call(method, path, { headers = {}, body, cache } = {}) {
   if (body !== undefined) headers = { ...headers, 'Content-Type': 'application/json' };
   const options = {
@@ -28,7 +29,9 @@ async function call(method, path, { headers = {}, body, cache } = {}) {
   const sentAt = performance.now();
   try {
     const response = await fetch(path, { ...options, signal: AbortSignal.timeout(CALL_TIMEOUT_MS) });
-    const answer = await response.json();
+    const answer = await response.json().catch((error) => {
+      if (response.status < 500) throw error;
+    });
     if (isInstant(answer?.server_time)) noteServerTime(Date.parse(answer.server_time), sentAt, performance.now());
     return { ok: response.ok, status: response.status, answer: answer ?? {} };
   } catch {
@@ -36,8 +39,9 @@ async function call(method, path, { headers = {}, body, cache } = {}) {
   }
 }
 
+// Of a fault nobody knows yet what came, also where a gateway answers it in the place of a function that has died.
 const isForTheMoment = ({ status, answer }) =>
-  [0, 429, 502, 503, 504].includes(status) || slugOf(answer) === 'confirm-in-progress';
+  status === 0 || status === 429 || status >= 500 || slugOf(answer) === 'confirm-in-progress';
 
 let hasSession = false;
 
