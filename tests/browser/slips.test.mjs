@@ -2,7 +2,19 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { figures, inState, openSale, picture, reserveButton, text, visit, visitor, withBrowser } from './shop.mjs';
+import {
+  faultsOf,
+  figures,
+  inState,
+  leave,
+  openSale,
+  picture,
+  reserveButton,
+  text,
+  visit,
+  visitor,
+  withBrowser,
+} from './shop.mjs';
 
 withBrowser();
 
@@ -43,6 +55,9 @@ test('what ends in one tab has ended in the other', async () => {
   await Promise.all([inState(one, 'ready'), inState(two, 'ready')]);
 });
 
+const answerProblem = (route, problem) =>
+  route.fulfill({ status: problem.status, contentType: 'application/problem+json', body: JSON.stringify(problem) });
+
 test('a wish waits for a session that is not given at once', async () => {
   const sale = await openSale();
   const page = await visitor();
@@ -52,7 +67,7 @@ test('a wish waits for a session that is not given at once', async () => {
     if (refused === 2) return route.continue();
     refused += 1;
     const problem = { type: '/problems/overloaded', status: 503, retry_after_seconds: 1 };
-    return route.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify(problem) });
+    return answerProblem(route, problem);
   });
   await reserveButton(page).click();
   await inState(page, 'holding');
@@ -219,6 +234,50 @@ test('where the browser keeps nothing the shop finds the hold by the limit', asy
   await page.click('#confirm');
   await inState(page, 'ordered');
   assert.equal(await figures(sale), '4/0/1');
+});
+
+test('a limit that is reached by a reservation which is over is reached no more', async () => {
+  const sale = await openSale({ limit_per_shopper: 1 });
+  for (const colorScheme of ['light', 'dark']) {
+    const page = await visitor({ colorScheme });
+    await visit(page, sale);
+    // The old hold counts a moment longer than it lasts. Asked for it, the shop cannot tell at first.
+    const old = `/sales/${sale}/reservations/${'0'.repeat(26)}`;
+    const refusal = { type: '/problems/limit-reached', status: 409, reservation: old };
+    await page.route(RESERVATIONS, (route) => answerProblem(route, refusal));
+    let isKnown = false;
+    await page.route(`**${old}`, (route) =>
+      isKnown
+        ? route.fulfill({ json: { id: '0'.repeat(26), sale, state: 'expired' } })
+        : answerProblem(route, { type: '/problems/stock-unavailable', status: 503, retry_after_seconds: 0 }),
+    );
+    await reserveButton(page).click();
+    await inState(page, 'limit_reached');
+    assert.ok(await reserveButton(page).isDisabled());
+    assert.deepEqual(await faultsOf(page), []);
+    await picture(page, `limit_reached-${colorScheme}`);
+    isKnown = true;
+    await inState(page, 'ready');
+    assert.match(await text(page, 'message'), /You can try again/);
+    await page.unroute(RESERVATIONS);
+    await reserveButton(page).click();
+    await inState(page, 'holding');
+    assert.deepEqual(page.faults, []);
+    await leave(page);
+  }
+  assert.equal(await figures(sale), '3/2/0');
+});
+
+test('a limit that names no reservation can be tried again', async () => {
+  const page = await visitor();
+  await visit(page, await openSale());
+  await page.route(RESERVATIONS, (route) => answerProblem(route, { type: '/problems/limit-reached', status: 409 }));
+  await reserveButton(page).click();
+  await page.waitForSelector('#message:not([hidden])');
+  await page.waitForSelector('.reserve:enabled');
+  await page.unroute(RESERVATIONS);
+  await reserveButton(page).click();
+  await inState(page, 'holding');
 });
 
 test("a storage with somebody else's values in it changes nothing", async () => {

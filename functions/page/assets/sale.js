@@ -24,6 +24,7 @@ async function poll() {
   failures = isGood ? 0 : failures + 1;
   await findPlace(model.status);
   if (model.kept?.isConfirming && !isBusy) act(() => confirm());
+  if (isGood && model.limit && !isBusy) followLimit();
   if (stateNow() === 'turn' && !isBusy) followTurn(model.status).then(render);
   render();
   const pauseMs = isGood
@@ -40,7 +41,7 @@ function noteStatus(status) {
 
 function keep(kept) {
   model.kept = kept;
-  model.isLimitReached = false;
+  model.limit = null;
   if (kept) {
     keptHold.write(kept);
   } else {
@@ -117,17 +118,33 @@ async function settle(told, wish) {
   const slug = slugOf(told.answer);
   if (slug === 'ticket-expired') noteTurnIsOver();
   if (slug === 'limit-reached') {
-    model.isLimitReached = true;
-    if (told.answer.reservation) await adopt(told.answer.reservation, wish);
+    model.limit = { path: told.answer.reservation, sku: wish.sku, quantity: wish.quantity };
+    await adopt();
   }
 }
 
-// The reservation that the shopper has already, perhaps of another tab, or of a browser that keeps nothing.
-async function adopt(path, { sku, quantity }) {
+const ENDS = { released: 'reservation-released', expired: 'reservation-expired', cancelled: 'order-cancelled' };
+
+// The reservation that the shopper has already, perhaps of another tab, or of a browser that keeps nothing. Where it is
+// over the limit is not reached any more; while nobody knows, the next good status has it asked again.
+async function adopt() {
+  const { path, ...wish } = model.limit;
+  if (!path) return;
   const told = await insist('GET', path);
-  if (!told.ok || !['held', 'confirming', 'ordered'].includes(told.answer.state)) return;
-  keepHold({ sku, quantity }, told.answer);
-  model.message = tell('hold.found');
+  if (isForTheMoment(told)) return;
+  model.limit = null;
+  if (told.ok && !ENDS[told.answer.state]) {
+    keepHold(wish, told.answer);
+    model.message = tell('hold.found');
+  } else {
+    model.message = tellProblem(told.ok ? { type: ENDS[told.answer.state] } : told.answer);
+  }
+}
+
+// Of a limit that names no reservation nobody can know how long it stands: the next press finds out.
+function followLimit() {
+  if (model.limit.path) act(() => exclusively(adopt));
+  else model.limit = null;
 }
 
 // Takes up what was begun before this page was opened, or looked at again.
@@ -139,8 +156,6 @@ async function resume() {
   else if (isOld(kept)) keep(null);
   else await exclusively(() => send(kept));
 }
-
-const ENDS = { released: 'reservation-released', expired: 'reservation-expired', cancelled: 'order-cancelled' };
 
 // What has become of a hold. It is asked for and not wished again: what is over may not begin anew by itself.
 async function lookAgain(kept) {

@@ -10,7 +10,8 @@ const model = {
   isRecovering: false,
   // What is kept beyond this page.
   kept: keptHold.read(),
-  isLimitReached: false,
+  // The wish for which the limit was reached, and the address of the reservation that was named, while that may be there.
+  limit: null,
   // What the last action was told, for a person.
   message: '',
   openingDelayMs: Math.random() * OPENING_SPREAD_MS,
@@ -49,7 +50,7 @@ function stateOfSale(status) {
   if (isNothingLeft && !status.skus.some((sku) => sku.may_return)) return 'sold_out';
   if (room) return stateOfLine(status);
   if (isNothingLeft) return 'may_return';
-  return model.isLimitReached ? 'limit_reached' : 'ready';
+  return model.limit ? 'limit_reached' : 'ready';
 }
 
 function stateOfLine(status) {
