@@ -312,6 +312,7 @@ test('without a network the page says so, keeps the hold, and goes on by itself'
   const { page } = await holding();
   await page.context().setOffline(true);
   await page.waitForSelector('#connection:not([hidden])');
+  assert.match(await text(page, 'connection'), /^No connection since/);
   assert.equal(await page.getAttribute('main', 'data-state'), 'holding');
   await picture(page, 'offline');
   await page.context().setOffline(false);

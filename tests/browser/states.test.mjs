@@ -12,6 +12,7 @@ import {
   picture,
   reserveButton,
   text,
+  url,
   visit,
   visitor,
   withBrowser,
@@ -78,6 +79,7 @@ for (const [state, change] of Object.entries(STATES)) {
       await inState(page, state);
       assert.deepEqual(await faultsOf(page), []);
       assert.notEqual(await text(page, 'spoken'), '');
+      assert.ok(await page.isHidden('#connection'));
       assert.equal(await reserveButton(page).isEnabled(), state === 'ready');
       await picture(page, `${state}-${colorScheme}`);
       assert.deepEqual(page.faults, []);
@@ -101,6 +103,37 @@ test('a hold and an order are readable for everybody', async () => {
     await picture(page, `ordered-${colorScheme}`);
     await leave(page);
   }
+});
+
+test('a shop that answers and cannot say where the sale stands is no lost connection', async () => {
+  for (const [status, type] of [
+    [429, '/problems/quota-exceeded'],
+    [500, '/problems/internal'],
+  ]) {
+    const page = await visitor();
+    await answerStatus(page, () => ({ type, status, retry_after_seconds: 1 }));
+    await page.goto(`${url}/sales/${await openSale()}/en`);
+    await page.waitForSelector('#connection:not([hidden])');
+    assert.match(await text(page, 'connection'), /^The shop cannot answer at the moment/);
+    await leave(page);
+  }
+  const page = await visitor();
+  await page.route('**/status', (route) => route.abort('connectionrefused'));
+  await page.goto(`${url}/sales/${await openSale()}/en`);
+  await page.waitForSelector('#connection:not([hidden])');
+  assert.match(await text(page, 'connection'), /^No connection/);
+});
+
+test('while the shop is being rebuilt the page says nothing of the connection, however long it takes', async () => {
+  const page = await visitor();
+  await visit(page, await openSale());
+  await inState(page, 'ready');
+  await answerStatus(page, () => STATES.recovering);
+  await inState(page, 'recovering');
+  // Longer than what is shown may be old without a word.
+  await page.waitForTimeout(11_000);
+  assert.equal(await page.getAttribute('main', 'data-state'), 'recovering');
+  assert.ok(await page.isHidden('#connection'));
 });
 
 for (const [name, answer] of Object.entries({

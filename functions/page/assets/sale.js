@@ -19,7 +19,7 @@ async function poll() {
   if (mine !== polls) return;
   const isGood = told.ok && isStatus(told.answer);
   if (isGood) noteStatus(told.answer);
-  model.isLost = !isGood;
+  model.doubt = isGood ? null : told.status === 0 ? 'none' : 'failing';
   model.isRecovering = slugOf(told.answer) === 'recovering';
   failures = isGood ? 0 : failures + 1;
   await findPlace(model.status);

@@ -4,9 +4,10 @@
 const OPENING_SPREAD_MS = 400;
 
 const model = {
-  // The newest good status, and whether the last time asking failed or found a shop that is being rebuilt.
+  // The newest good status; what came instead the last time, `none` being no answer at all; and whether the shop is being
+  // rebuilt.
   status: null,
-  isLost: false,
+  doubt: null,
   isRecovering: false,
   // What is kept beyond this page.
   kept: keptHold.read(),

@@ -20,7 +20,7 @@ function render() {
   const state = stateNow();
   const isNew = main.dataset.state !== state;
   main.dataset.state = state;
-  renderConnection();
+  renderConnection(state);
   renderState(state);
   renderLine(state);
   renderChoice(state);
@@ -32,18 +32,13 @@ function render() {
   speakMilestones(state);
 }
 
-function renderConnection() {
+// A shop that is being rebuilt says so itself.
+function renderConnection(state) {
   const at = model.status && Date.parse(model.status.server_time);
-  const isLate = at && serverNow() - at > 10_000;
+  const isShown = model.doubt && state !== 'recovering' && (!at || serverNow() - at > 10_000);
   show(
     element('connection'),
-    !model.isLost
-      ? ''
-      : isLate
-        ? tell('connection.late', { time: tellTime(at) })
-        : !model.status
-          ? tell('connection.none')
-          : '',
+    isShown ? tell(`connection.${model.doubt}${at ? '_since' : ''}`, { time: at && tellTime(at) }) : '',
   );
 }
 
