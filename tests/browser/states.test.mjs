@@ -209,8 +209,20 @@ test('a picture is shown where it comes, and one that is missing leaves no hole'
   }
 });
 
-test('a visitor who wants less motion sees none', async () => {
-  const page = await visitor({ reducedMotion: 'reduce' });
-  await visit(page, await openSale());
-  assert.equal(await page.evaluate(() => document.getAnimations().length), 0);
+test('what moves is the sign that an order is being placed, and for a visitor who wants less motion nothing', async () => {
+  for (const [reducedMotion, moving] of [
+    ['no-preference', 1],
+    ['reduce', 0],
+  ]) {
+    const page = await visitor({ reducedMotion });
+    await visit(page, await openSale());
+    await reserveButton(page).click();
+    await inState(page, 'holding');
+    // No answer comes.
+    await page.route('**/order', () => {});
+    await page.click('#confirm');
+    await inState(page, 'confirming');
+    assert.equal(await page.evaluate(() => document.getAnimations().length), moving);
+    await leave(page);
+  }
 });
