@@ -44,8 +44,23 @@ test('a shopper on a phone buys, and finds each step again after a reload', asyn
   await inState(page, 'ordered');
   assert.equal(await text(page, 'order-number'), order.id);
   assert.equal(await figures(sale), '3/0/2');
+  assert.ok(await page.isHidden('#last-order'));
   await page.click('#go-on');
   await inState(page, 'ready');
+  // The number is to be found again: here, in another tab, and after a reload.
+  const another = await page.context().newPage();
+  await visit(another, sale);
+  await page.reload();
+  for (const each of [another, page]) {
+    await inState(each, 'ready');
+    await each.click('#last-order');
+    await inState(each, 'ordered');
+    assert.equal(await text(each, 'order-number'), order.id);
+    assert.match(await text(each, 'order-text'), /2 × Numbered copy/);
+    await each.click('#go-on');
+    await inState(each, 'ready');
+  }
+  await picture(page, 'last-order');
   await reserveButton(page).click();
   await page.waitForSelector('#message:not([hidden])');
   assert.match(await text(page, 'message'), /as many as one person may have|reservation already/);

@@ -53,6 +53,8 @@ test('what ends in one tab has ended in the other', async () => {
   await inState(one, 'ordered');
   await two.click('#go-on');
   await Promise.all([inState(one, 'ready'), inState(two, 'ready')]);
+  await one.click('#last-order');
+  await inState(one, 'ordered');
 });
 
 const answerProblem = (route, problem) =>

@@ -1,5 +1,6 @@
-// What outlives this view of the page: the wish that was sent, the hold that came of it, the order. Where the browser
-// keeps nothing it lives as long as the page, and the shop finds the hold again by the limit.
+// What outlives this view of the page: the wish that was sent, the hold that came of it, the order, also after the shopper
+// has gone back to the sale. Where the browser keeps nothing it lives as long as the page, and the shop finds the hold again
+// by the limit.
 
 const sale = document.getElementById('sale').dataset.sale;
 
@@ -51,6 +52,8 @@ function keeper(name) {
 
 // { sku, quantity, key, sentAt, hold, isConfirming, order }; a hold that another browser made has no key.
 const keptHold = keeper('hold');
+// { order }
+const keptOrder = keeper('order');
 // { has: true }; the ticket itself is in a cookie that no script reads.
 const keptTicket = keeper('ticket');
 

@@ -42,6 +42,10 @@ function noteStatus(status) {
 function keep(kept) {
   model.kept = kept;
   model.limit = null;
+  if (kept?.order) {
+    model.lastOrder = kept.order;
+    keptOrder.write({ order: kept.order });
+  }
   if (kept) {
     keptHold.write(kept);
   } else {
@@ -266,13 +270,19 @@ element('confirm').addEventListener('click', () => act(confirm));
 element('release').addEventListener('click', () => act(release));
 element('print').addEventListener('click', () => window.print());
 element('go-on').addEventListener('click', () => {
-  keep(null);
+  model.isOrderWanted = false;
+  if (model.kept?.order) keep(null);
   render();
   main.focus();
 });
+element('last-order').addEventListener('click', () => {
+  model.isOrderWanted = true;
+  render();
+  element('order-title').focus();
+});
 addEventListener('storage', ({ key }) => {
-  if (!keptHold.isPlace(key)) return;
-  model.kept = keptHold.read();
+  if (keptHold.isPlace(key)) model.kept = keptHold.read();
+  if (keptOrder.isPlace(key)) model.lastOrder = keptOrder.read()?.order;
   render();
 });
 addEventListener('online', wake);

@@ -9,8 +9,10 @@ const model = {
   status: null,
   doubt: null,
   isRecovering: false,
-  // What is kept beyond this page.
+  // What is kept beyond this page, and whether the last order of it is asked for.
   kept: keptHold.read(),
+  lastOrder: keptOrder.read()?.order,
+  isOrderWanted: false,
   // The wish for which the limit was reached, and the address of the reservation that was named, while that may be there.
   limit: null,
   // What the last action was told, for a person.
@@ -63,6 +65,7 @@ function stateOfLine(status) {
 function stateNow() {
   if (model.kept?.order) return 'ordered';
   if (model.kept?.hold) return model.kept.isConfirming ? 'confirming' : 'holding';
+  if (model.isOrderWanted && model.lastOrder) return 'ordered';
   if (model.isRecovering) return 'recovering';
   return model.status ? stateOfSale(model.status) : 'loading';
 }

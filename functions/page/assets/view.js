@@ -145,9 +145,11 @@ function renderHold(state) {
 
 function renderOrder(state) {
   element('order').hidden = state !== 'ordered';
+  element('last-order').hidden = !model.lastOrder || OWN.includes(state);
   if (state !== 'ordered') return;
-  show(element('order-text'), tellUnits(model.kept.order));
-  show(element('order-number'), model.kept.order.id);
+  const order = model.kept?.order ?? model.lastOrder;
+  show(element('order-text'), tellUnits(order));
+  show(element('order-number'), order.id);
 }
 
 // The tab shows the state while another one is looked at.

@@ -71,6 +71,7 @@ pub struct PageTexts {
     pub order_next: String,
     pub print: String,
     pub go_on: String,
+    pub last_order: String,
     pub limit: String,
     pub hold_minutes: String,
     pub hold_seconds: String,
