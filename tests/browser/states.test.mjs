@@ -142,6 +142,15 @@ for (const [name, answer] of Object.entries({
   'of a state that there is not': (status) => ({ ...status, state: 'free-for-all' }),
   'without its time': ({ server_time, ...status }) => ({ ...status, state: 'ended' }),
   'with a number that is none': (status) => ({ ...status, state: 'ended', skus: [{ ...SKU, available: 'many' }] }),
+  'without a SKU': (status) => ({ ...status, skus: [] }),
+  'of the SKUs of another sale': (status) => ({ ...status, skus: [{ ...SKU, sku: 'another', available: 0 }] }),
+  'whose lobby opens at no instant': (status) => ({
+    ...status,
+    waiting_room: { ...ROOM, state: 'not_open', lobby_opens_at: 'soon' },
+  }),
+  'whose waiting room is in no state': (status) => ({ ...status, waiting_room: { ...ROOM, state: 'flooded' } }),
+  'whose seed is none': (status) => ({ ...status, waiting_room: { ...ROOM, seed: '0' } }),
+  'that announces no seed': (status) => ({ ...status, waiting_room: { ...ROOM, seed_hash: null } }),
   'that is older than the last one': (status) => ({ ...status, state: 'ended', server_time: '2020-01-01T00:00:00Z' }),
 })) {
   test(`a status ${name} is not believed`, async () => {
@@ -161,6 +170,36 @@ for (const [name, answer] of Object.entries({
     assert.deepEqual(page.faults, []);
   });
 }
+
+test('a SKU that was added since is no reason to believe nothing any more', async () => {
+  const page = await visitor();
+  await answerStatus(page, (status) => ({ ...status, state: 'paused', skus: [SKU, { ...SKU, sku: 'added' }] }));
+  await visit(page, await openSale());
+  await inState(page, 'paused');
+});
+
+test('whatever goes wrong while a status is shown, the next one is asked for', async () => {
+  const page = await visitor();
+  await visit(page, await openSale());
+  await inState(page, 'ready');
+  await page.evaluate(() => {
+    window.section = document.getElementById('state');
+    window.section.remove();
+  });
+  let answers = 0;
+  await answerStatus(page, (status) => {
+    answers += 1;
+    return { ...status, state: 'paused' };
+  });
+  await page.waitForEvent('pageerror');
+  const until = Date.now() + SOON;
+  while (answers < 2 && Date.now() < until) await page.waitForTimeout(100);
+  assert.ok(answers >= 2);
+  await page.evaluate(() => document.querySelector('main').prepend(window.section));
+  await inState(page, 'paused');
+  const isTold = () => document.getElementById('state-title').textContent === 'The sale is paused';
+  await page.waitForFunction(isTold);
+});
 
 test('what a merchant writes is text, whatever it is, and fits the screen', async () => {
   const title = `<img src=x onerror=alert(1)> 🎉 שלום مرحبا ${'w'.repeat(150)}`;

@@ -14,9 +14,19 @@ async function poll() {
   clearTimeout(pollTimer);
   polls += 1;
   const mine = polls;
-  const told = await call('GET', `${base}/status`, { cache: 'no-cache' });
-  // Another one was asked for meanwhile, which goes on.
-  if (mine !== polls) return;
+  let pauseMs = STATUS_PAUSE_MS;
+  try {
+    const told = await call('GET', `${base}/status`, { cache: 'no-cache' });
+    // Another one was asked for meanwhile, which goes on.
+    if (mine === polls) pauseMs = await take(told);
+  } finally {
+    // Whatever went wrong here, the page goes on asking.
+    if (mine === polls) pollTimer = setTimeout(poll, jittered(Math.min(pauseMs, STATUS_PAUSE_MS_MAX)));
+  }
+}
+
+// What follows from what was told instead of a status, or as one: also, in how many milliseconds to ask again.
+async function take(told) {
   const isGood = told.ok && isStatus(told.answer);
   if (isGood) noteStatus(told.answer);
   model.doubt = isGood ? null : told.status === 0 ? 'none' : 'failing';
@@ -27,10 +37,8 @@ async function poll() {
   if (isGood && model.limit && !isBusy) followLimit();
   if (stateNow() === 'turn' && !isBusy) followTurn(model.status).then(render);
   render();
-  const pauseMs = isGood
-    ? model.status.poll_after_ms
-    : told.answer.retry_after_seconds * 1000 || STATUS_PAUSE_MS * failures;
-  pollTimer = setTimeout(poll, jittered(Math.min(pauseMs, STATUS_PAUSE_MS_MAX)));
+  if (isGood) return model.status.poll_after_ms;
+  return told.answer.retry_after_seconds * 1000 || STATUS_PAUSE_MS * failures;
 }
 
 // A cache may give an older one than before.

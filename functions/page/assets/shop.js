@@ -72,23 +72,35 @@ async function insist(method, path, options) {
 }
 
 const isInstant = (text) => typeof text === 'string' && Number.isFinite(Date.parse(text));
+const isInstantIfAny = (text) => text == null || isInstant(text);
 const SALE_STATES = ['announced', 'open', 'paused', 'ended'];
+const ROOM_STATES = ['not_open', 'lobby', 'serving', 'paused', 'no_units', 'ended'];
+const ROOM_COUNTS = ['lobby', 'serving', 'serving_limit', 'rate_per_minute', 'last_place', 'turn_seconds'];
 const isCount = (number) => Number.isFinite(number) && number >= 0;
+// A seed, or its hash.
+const isHexOf32Bytes = (text) => typeof text === 'string' && /^[0-9a-f]{64}$/.test(text);
+
+const isRoom = (room) =>
+  ROOM_STATES.includes(room.state) &&
+  isInstantIfAny(room.lobby_opens_at) &&
+  isHexOf32Bytes(room.seed_hash) &&
+  (room.seed == null || isHexOf32Bytes(room.seed)) &&
+  ROOM_COUNTS.every((name) => isCount(room[name]));
+
+const skusShown = Array.from(document.querySelectorAll('[data-sku]'), (card) => card.dataset.sku);
+
+// There may be more than this page shows: the merchant has added one since.
+const areSkus = (skus) =>
+  Array.isArray(skus) &&
+  skus.every((sku) => typeof sku?.sku === 'string' && isCount(sku.available)) &&
+  skusShown.every((shown) => skus.some(({ sku }) => sku === shown));
 
 // Whether this is a status of this sale, whole and sound; nothing else is believed.
-function isStatus(answer) {
-  const room = answer.waiting_room;
-  return (
-    answer.sale === sale &&
-    SALE_STATES.includes(answer.state) &&
-    isInstant(answer.server_time) &&
-    (answer.opens_at == null || isInstant(answer.opens_at)) &&
-    isCount(answer.poll_after_ms) &&
-    Array.isArray(answer.skus) &&
-    answer.skus.every((sku) => typeof sku?.sku === 'string' && isCount(sku.available)) &&
-    (room == null ||
-      ['lobby', 'serving', 'serving_limit', 'rate_per_minute', 'last_place', 'turn_seconds'].every((name) =>
-        isCount(room[name]),
-      ))
-  );
-}
+const isStatus = (answer) =>
+  answer.sale === sale &&
+  SALE_STATES.includes(answer.state) &&
+  isInstant(answer.server_time) &&
+  isInstantIfAny(answer.opens_at) &&
+  isCount(answer.poll_after_ms) &&
+  areSkus(answer.skus) &&
+  (answer.waiting_room == null || isRoom(answer.waiting_room));
