@@ -171,6 +171,28 @@ for (const [name, answer] of Object.entries({
   });
 }
 
+test('the clock believes no answer that the page does not, and no other host than that of the stock', async () => {
+  const late = '2099-01-01T00:00:00Z';
+  const page = await visitor();
+  await visit(page, await openSale({ opensIn: 1800, waiting_room: { rate_per_minute: 6, turn_seconds: 60 } }));
+  await inState(page, 'lobby');
+  await page.route('**/tickets', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), server_time: late } });
+  });
+  await page.click('#join');
+  await page.waitForSelector('#join', { state: 'hidden' });
+  let answers = 0;
+  await answerStatus(page, (status) => {
+    answers += 1;
+    return { ...status, sale: 'another', server_time: late };
+  });
+  const until = Date.now() + SOON;
+  while (answers < 2 && Date.now() < until) await page.waitForTimeout(100);
+  assert.ok(answers >= 2);
+  assert.match(await text(page, 'countdown'), /^(29|30):\d\d/);
+});
+
 test('a SKU that was added since is no reason to believe nothing any more', async () => {
   const page = await visitor();
   await answerStatus(page, (status) => ({ ...status, state: 'paused', skus: [SKU, { ...SKU, sku: 'added' }] }));

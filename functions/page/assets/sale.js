@@ -28,7 +28,10 @@ async function poll() {
 // What follows from what was told instead of a status, or as one: also, in how many milliseconds to ask again.
 async function take(told) {
   const isGood = told.ok && isStatus(told.answer);
-  if (isGood) noteStatus(told.answer);
+  if (isGood) {
+    noteTime(told);
+    noteStatus(told.answer);
+  }
   model.doubt = isGood ? null : told.status === 0 ? 'none' : 'failing';
   model.isRecovering = slugOf(told.answer) === 'recovering';
   failures = isGood ? 0 : failures + 1;
@@ -77,7 +80,11 @@ const ordered = (kept, order) => ({
   },
 });
 
-function keepHold(kept, hold) {
+// What is no reservation is no answer: what is kept stays, to be asked for again.
+function keepHold(kept, told) {
+  const hold = told.answer;
+  if (!isReservation(hold)) throw new TypeError('no reservation');
+  noteTime(told);
   if (hold.state === 'ordered') keep(ordered({ ...kept, hold }, hold));
   else if (['held', 'confirming'].includes(hold.state))
     keep({
@@ -118,7 +125,7 @@ async function send(wish) {
     headers: { 'Idempotency-Key': `"${key}"` },
     body: { sku, quantity },
   });
-  if (told.ok) keepHold(wish, told.answer);
+  if (told.ok) keepHold(wish, told);
   else await settle(told, wish);
 }
 
@@ -146,7 +153,7 @@ async function adopt() {
   if (isForTheMoment(told)) return;
   model.limit = null;
   if (told.ok && !ENDS[told.answer.state]) {
-    keepHold(wish, told.answer);
+    keepHold(wish, told);
     model.message = tell('hold.found');
   } else {
     model.message = tellProblem(told.ok ? { type: ENDS[told.answer.state] } : told.answer);
@@ -174,7 +181,7 @@ async function lookAgain(kept) {
   const told = await insist('GET', `${base}/reservations/${kept.hold.id}`);
   // After a takeover the shop may know of a hold by its receipt only, which the confirm brings.
   const isUnknown = told.status === 404 && kept.hold.receipt;
-  if (told.ok) keepHold(kept, told.answer);
+  if (told.ok) keepHold(kept, told);
   else if (isOver(told) && !isUnknown) keep(null);
   if (!model.kept) model.message = tellProblem(told.ok ? { type: ENDS[told.answer.state] } : told.answer);
 }

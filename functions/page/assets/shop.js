@@ -15,7 +15,7 @@ const slugOf = (answer) =>
     .split('/')
     .pop();
 
-// { ok, status, answer }; without any answer the status is 0. What is no JSON is not the shop's; that it is a fault of
+// { ok, status, answer, sentAt, receivedAt }; without any answer the status is 0. What is no JSON is not the shop's; that it is a fault of
 // something before the shop is told by its status all the same.
 async function call(method, path, { headers = {}, body, cache } = {}) {
   if (body !== undefined) headers = { ...headers, 'Content-Type': 'application/json' };
@@ -32,8 +32,7 @@ async function call(method, path, { headers = {}, body, cache } = {}) {
     const answer = await response.json().catch((error) => {
       if (response.status < 500) throw error;
     });
-    if (isInstant(answer?.server_time)) noteServerTime(Date.parse(answer.server_time), sentAt, performance.now());
-    return { ok: response.ok, status: response.status, answer: answer ?? {} };
+    return { ok: response.ok, status: response.status, answer: answer ?? {}, sentAt, receivedAt: performance.now() };
   } catch {
     return { ok: false, status: 0, answer: { type: 'offline' } };
   }
@@ -94,6 +93,16 @@ const areSkus = (skus) =>
   Array.isArray(skus) &&
   skus.every((sku) => typeof sku?.sku === 'string' && isCount(sku.available)) &&
   skusShown.every((shown) => skus.some(({ sku }) => sku === shown));
+
+// Of an answer that is believed, and that has its time of the stock: a ticket's is that of another host.
+const noteTime = ({ answer, sentAt, receivedAt }) => noteServerTime(Date.parse(answer.server_time), sentAt, receivedAt);
+
+const isReservation = (answer) =>
+  answer.sale === sale &&
+  typeof answer.id === 'string' &&
+  typeof answer.state === 'string' &&
+  isInstant(answer.expires_at) &&
+  isInstant(answer.server_time);
 
 // Whether this is a status of this sale, whole and sound; nothing else is believed.
 const isStatus = (answer) =>
