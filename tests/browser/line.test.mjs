@@ -7,6 +7,7 @@ import { admin, inState, leave, openSale, picture, reserveButton, text, visit, v
 withBrowser();
 
 const DRAWN = /worked out your place again/;
+const LOT = /[0-9a-v]{26}/;
 const TRIES = 12;
 
 // Two shoppers in the lobby of a sale that opens in a moment, once the draw is over.
@@ -47,6 +48,26 @@ test('two shoppers pass through lobby, draw and turns in the order of their plac
       for (const page of pages) await leave(page);
       continue;
     }
+    const lots = await Promise.all(pages.map(async (page) => (await text(page, 'draw-text')).match(LOT)[0]));
+    // Each works out the place of the other one; who has no ticket can, too.
+    const outsider = await visitor();
+    await visit(outsider, sale);
+    for (const [page, lot, place] of [
+      [pages[0], lots[1], places[1]],
+      [pages[1], ` ${lots[0].toUpperCase()}`, places[0]],
+      [outsider, lots[0], places[0]],
+    ]) {
+      await page.fill('#lot', 'none');
+      await page.press('#lot', 'Enter');
+      assert.match(await text(page, 'lot-place'), /That is no lot/);
+      await page.fill('#lot', lot);
+      await page.click('#lot-form button');
+      await page.waitForFunction(
+        (words) => document.getElementById('lot-place').textContent === words,
+        `In the draw among 2, this lot has place ${place}.`,
+      );
+    }
+    await leave(outsider);
     const [first, second] = places[0] < places[1] ? pages : [...pages].reverse();
     await inState(first, 'turn');
     assert.equal(await second.getAttribute('main', 'data-state'), 'waiting');

@@ -10,7 +10,7 @@ import { crowd } from './crowd.mjs';
 
 const code = readFileSync(new URL('../../functions/page/assets/queue.js', import.meta.url), 'utf8');
 const rulesOf = (sale) =>
-  runInNewContext(`const sale = ${JSON.stringify(sale)}; ${code}; ({ drawnPlace, isSeedOf, servingAfter })`, {
+  runInNewContext(`const sale = ${JSON.stringify(sale)}; ${code}; ({ drawnPlace, isLot, isSeedOf, servingAfter })`, {
     crypto: webcrypto,
     TextEncoder,
   });
@@ -21,6 +21,7 @@ test('the page draws the places that the shop draws', async () => {
   for (const { sale, seed, seed_hash, lot, lobby, place } of draws) {
     const rules = rulesOf(sale);
     assert.equal(await rules.drawnPlace(seed, lot, lobby), place);
+    assert.ok(rules.isLot(lot));
     assert.ok(await rules.isSeedOf(seed, seed_hash));
     assert.ok(
       !(await rules.isSeedOf(
@@ -29,6 +30,14 @@ test('the page draws the places that the shop draws', async () => {
       )),
     );
   }
+});
+
+test('what is no lot has no place', () => {
+  const { isLot } = rulesOf('demo');
+  const lot = '5q2rmldmeak74orqplq6dv5m1o';
+  assert.ok(isLot(lot));
+  for (const other of ['', lot.slice(1), `${lot}0`, lot.toUpperCase(), lot.replace('5', 'w'), lot.replace(/o$/, 'p')])
+    assert.ok(!isLot(other), other);
 });
 
 test('the serving number moves as the shop says: by its rate, up to its limit, and never back', () => {

@@ -2,6 +2,7 @@
 // Statuses that the page must not believe change nothing.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import {
   SOON,
@@ -87,6 +88,41 @@ for (const [state, change] of Object.entries(STATES)) {
     }
   });
 }
+
+test('a seed is held against the hash that was seen when the lot was given, and not against one that is told with it', async () => {
+  const [announced, swapped] = ['0', '1'].map((digit) => {
+    const seed = digit.repeat(64);
+    return { seed, seed_hash: createHash('sha256').update(Buffer.from(seed, 'hex')).digest('hex') };
+  });
+  const sale = await openSale({ opensIn: 1800, waiting_room: { rate_per_minute: 6, turn_seconds: 60 } });
+  for (const [colorScheme, told, words] of [
+    ['light', announced, /The seed is the one that was announced/],
+    ['light', swapped, /The seed is NOT the one that was announced/],
+    ['dark', swapped, /The seed is NOT the one that was announced/],
+  ]) {
+    const page = await visitor({ colorScheme });
+    let room = { ...ROOM, seed_hash: announced.seed_hash };
+    await answerStatus(page, (status) => ({
+      ...status,
+      state: room.seed ? 'open' : 'announced',
+      waiting_room: room,
+    }));
+    await visit(page, sale);
+    await page.click('#join');
+    await page.waitForSelector('#join', { state: 'hidden' });
+    assert.ok(await page.isHidden('#draw'));
+    room = { ...ROOM, ...told, state: 'serving', last_place: 1204 };
+    await inState(page, 'waiting');
+    assert.match(await text(page, 'draw-text'), words);
+    await page.reload();
+    await inState(page, 'waiting');
+    assert.match(await text(page, 'draw-text'), words);
+    assert.deepEqual(await faultsOf(page), []);
+    await picture(page, `draw-${told === announced ? 'good' : 'bad'}-${colorScheme}`);
+    assert.deepEqual(page.faults, []);
+    await leave(page);
+  }
+});
 
 test('a hold and an order are readable for everybody', async () => {
   const sale = await openSale();

@@ -54,7 +54,7 @@ function keeper(name) {
 const keptHold = keeper('hold');
 // { order }
 const keptOrder = keeper('order');
-// { has: true }; the ticket itself is in a cookie that no script reads.
+// { lot, seedHash }, as far as the page has seen a hash before the draw; the ticket itself is in a cookie that no script reads.
 const keptTicket = keeper('ticket');
 
 // Runs one action at a time, over all tabs of this browser: two tabs that reserve make one hold.

@@ -7,7 +7,9 @@ const line = { ticket: null, place: null, draw: null, turnEndsAt: null, turnAske
 const hexBytes = (hex) => Uint8Array.from(hex.match(/../g), (byte) => parseInt(byte, 16));
 const hexText = (bytes) => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, '0')).join('');
 
-// A lot is base32hex of 16 bytes.
+// A lot is base32hex of 16 bytes, so that of its last digit the lowest two bits are none.
+const isLot = (text) => /^[0-9a-v]{25}[048cgkos]$/.test(text);
+
 function lotBytes(lot) {
   const digits = '0123456789abcdefghijklmnopqrstuv';
   const bits = Array.from(lot, (digit) => digits.indexOf(digit).toString(2).padStart(5, '0')).join('');
@@ -40,19 +42,30 @@ async function takeTicket(status) {
     const { lot, number, turn } = told.answer;
     Object.assign(line, { ticket: { lot, number, turn }, place: turn?.place ?? null, draw: null });
     line.turnEndsAt = isCount(turn?.left_ms) ? performance.now() + turn.left_ms : null;
-    keptTicket.write({ has: true });
+    if (keptTicket.read()?.lot !== lot) keptTicket.write({ lot });
     await findPlace(status);
   }
   return told;
 }
 
+// What was announced is what this page saw while the lot was given: a hash that is told together with the seed fits it,
+// whichever seed that is. Where nothing was seen before the draw there is no other.
+function announcedHash() {
+  const hash = keptTicket.read()?.seedHash;
+  return isHexOf32Bytes(hash) ? hash : null;
+}
+
 async function findPlace(status) {
   const room = status?.waiting_room;
   if (!room || !line.ticket || !crypto.subtle) return;
-  if (line.ticket.number !== null) line.place = room.lobby + line.ticket.number;
-  if (line.ticket.number === null && room.seed && !line.draw) {
-    line.draw = { isAnnounced: await isSeedOf(room.seed, room.seed_hash) };
-    line.place = await drawnPlace(room.seed, line.ticket.lot, room.lobby);
+  const { lot, number } = line.ticket;
+  if (number !== null) {
+    line.place = room.lobby + number;
+  } else if (!room.seed) {
+    if (!announcedHash()) keptTicket.write({ lot, seedHash: room.seed_hash });
+  } else if (!line.draw) {
+    line.draw = { isAnnounced: await isSeedOf(room.seed, announcedHash() ?? room.seed_hash) };
+    line.place = await drawnPlace(room.seed, lot, room.lobby);
   }
 }
 

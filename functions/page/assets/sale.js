@@ -295,6 +295,14 @@ element('last-order').addEventListener('click', () => {
   render();
   element('order-title').focus();
 });
+element('lot-form').addEventListener('submit', async (event) => {
+  event.preventDefault();
+  const { seed, lobby } = model.status.waiting_room;
+  const lot = element('lot').value.trim().toLowerCase();
+  element('lot').setAttribute('aria-invalid', !isLot(lot));
+  const place = isLot(lot) ? await drawnPlace(seed, lot, lobby) : null;
+  show(element('lot-place'), place === null ? tell('draw.no_lot') : tell('draw.place', { place, count: lobby }));
+});
 addEventListener('storage', ({ key }) => {
   if (keptHold.isPlace(key)) model.kept = keptHold.read();
   if (keptOrder.isPlace(key)) model.lastOrder = keptOrder.read()?.order;

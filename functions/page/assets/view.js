@@ -23,6 +23,7 @@ function render() {
   renderConnection(state);
   renderState(state);
   renderLine(state);
+  renderDraw(state);
   renderChoice(state);
   renderHold(state);
   renderOrder(state);
@@ -71,10 +72,6 @@ function renderLine(state) {
     element('line-odds'),
     state !== 'waiting' ? '' : ahead < left ? tell('line.odds_good') : tell('line.odds_bad', { count: left }),
   );
-  show(
-    element('draw-text'),
-    !line.draw ? '' : line.draw.isAnnounced ? tell('line.draw_good', { lot: line.ticket.lot }) : tell('line.draw_bad'),
-  );
   const progress = element('line-progress');
   progress.hidden = state !== 'waiting';
   Object.assign(progress, { max: line.place ?? 1, value: (line.place ?? 1) - (ahead ?? 0) });
@@ -100,6 +97,14 @@ function lineText(room, ahead) {
       ? tell('line.wait', { count: Math.max(1, Math.ceil(ahead / room.rate_per_minute)) })
       : tell('line.still');
   return `${place} ${wait}`;
+}
+
+// Also for who has no ticket: the place of any lot can be worked out.
+function renderDraw(state) {
+  const seed = model.status?.waiting_room?.seed;
+  element('draw').hidden = !seed || !crypto.subtle || OWN.includes(state) || state === 'recovering';
+  if (!line.draw) return;
+  show(element('draw-text'), line.draw.isAnnounced ? tell('draw.good', { lot: line.ticket.lot }) : tell('draw.bad'));
 }
 
 function renderChoice(state) {
