@@ -127,6 +127,11 @@ async fn in_a_browser_every_state_can_be_read_by_everybody_and_no_false_status_i
 }
 
 #[tokio::test]
+async fn in_a_browser_what_a_shopper_brings_about_can_be_read_by_everybody() {
+    pass("readable.test.mjs").await;
+}
+
+#[tokio::test]
 async fn in_a_browser_two_shoppers_pass_through_the_waiting_room_in_the_order_of_the_draw() {
     pass("line.test.mjs").await;
 }

@@ -137,6 +137,27 @@ test('a purchase needs no pointer', async () => {
   assert.equal(await figures(sale), '4/0/1');
 });
 
+// Where the keyboard is: the id of the element, or of the one that describes it.
+const focusIs = (page, id) =>
+  page.waitForFunction(
+    (wanted) => [document.activeElement.id, document.activeElement.getAttribute('aria-describedby')].includes(wanted),
+    id,
+  );
+
+test('a press that is refused leaves the keyboard where it was', async () => {
+  const page = await visitor();
+  await visit(page, await openSale());
+  await page.route('**/reservations', async (route) => {
+    // Long enough for a browser to take the focus from a button that is disabled.
+    await page.waitForTimeout(500);
+    await route.fulfill({ status: 409, json: { type: '/problems/sale-paused', status: 409 } });
+  });
+  await reserveButton(page).focus();
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('#message:not([hidden])');
+  await focusIs(page, 'sku-1');
+});
+
 test('giving back asks once, and a no keeps the reservation', async () => {
   const sale = await openSale();
   const page = await visitor();
@@ -147,13 +168,16 @@ test('giving back asks once, and a no keeps the reservation', async () => {
   await picture(page, 'release');
   await page.click('dialog [value=no]');
   await inState(page, 'holding');
+  await focusIs(page, 'release');
   assert.equal(await figures(sale), '4/1/0');
   await page.click('#release');
   await page.keyboard.press('Escape');
+  await focusIs(page, 'release');
   assert.equal(await figures(sale), '4/1/0');
   await page.click('#release');
   await page.click('dialog [value=yes]');
   await inState(page, 'ready');
+  await focusIs(page, 'sale');
   assert.match(await text(page, 'message'), /gave your reservation back/);
   assert.equal(await figures(sale), '5/0/0');
 });

@@ -5,7 +5,10 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import {
+  ROOM,
+  SKU,
   SOON,
+  answerStatus,
   faultsOf,
   inState,
   leave,
@@ -22,35 +25,6 @@ import {
 withBrowser();
 
 const instant = (seconds) => new Date(Date.now() + 1000 * seconds).toISOString();
-
-// What the shop says of a sale, changed by these members; a function is given the whole.
-async function answerStatus(page, change) {
-  await page.route('**/status', async (route) => {
-    const response = await route.fetch();
-    const status = await response.json();
-    const changed = typeof change === 'function' ? change(status) : { ...status, ...change };
-    await route.fulfill({
-      status: changed.status ?? 200,
-      contentType: 'application/json',
-      body: typeof changed === 'string' ? changed : JSON.stringify(changed),
-    });
-  });
-}
-
-const SKU = { sku: 'numbered', available: 5, sold_out: false, may_return: false };
-const ROOM = {
-  state: 'lobby',
-  lobby_opens_at: null,
-  door_closed: false,
-  lobby: 1204,
-  seed_hash: '0'.repeat(64),
-  seed: null,
-  last_place: 0,
-  serving: 0,
-  serving_limit: 5,
-  rate_per_minute: 0,
-  turn_seconds: 120,
-};
 
 const STATES = {
   announced: { state: 'announced', opens_at: null },

@@ -237,8 +237,9 @@ async function act(action) {
   isBusy = true;
   model.message = '';
   const before = stateNow();
-  render();
+  const pressed = document.activeElement;
   try {
+    render();
     await action();
   } catch {
     model.message = tell('problem.unknown');
@@ -247,7 +248,17 @@ async function act(action) {
   render();
   const state = stateNow();
   if (state !== before && state === 'holding') element('hold-title').focus();
-  if (state !== before && state === 'ordered') element('order-title').focus();
+  else if (state !== before && state === 'ordered') element('order-title').focus();
+  else giveFocusBack(pressed);
+}
+
+// A button that is disabled or gone has no focus, and the next key would begin at the top of the page. Who has gone on to
+// something else that can be seen stays there.
+function giveFocusBack(pressed) {
+  const now = document.activeElement;
+  if (pressed === document.body || (now !== pressed && now.offsetParent !== null)) return;
+  if (pressed.disabled || pressed.offsetParent === null) main.focus({ preventScroll: true });
+  else pressed.focus();
 }
 
 function tick() {
