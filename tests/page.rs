@@ -35,6 +35,30 @@ async fn the_page_shows_the_sale_to_everybody_alike_and_nothing_of_it_is_taken_f
 }
 
 #[tokio::test]
+async fn a_preview_elsewhere_has_the_title_and_the_beginning_of_the_description() {
+    let description = format!("Clear vinyl,\nnumbered. {}", "More of it. ".repeat(40));
+    let shop = open_sale(Definition { title: "Rare & fine".to_owned(), description, ..units(5) }).await;
+    for language in ["en", "ja"] {
+        let page = send(shop.request(Method::GET, &shop.path(&format!("/{language}")))).await.text;
+        let preview = |name: &str| {
+            let tag = Regex::new(&format!(r#"<meta (?:property|name)="{name}" content="([^"]*)">"#)).unwrap();
+            tag.captures(&page).unwrap_or_else(|| panic!("no {name} in {page}"))[1].to_owned()
+        };
+        assert_eq!(preview("og:title"), "Rare &#38; fine");
+        for name in ["og:description", "description"] {
+            let text = preview(name);
+            assert!(text.starts_with("Clear vinyl, numbered. More of it.") && text.len() == 200, "{text}");
+        }
+        let address = shop.path(&format!("/{language}"));
+        assert!(preview("og:url").ends_with(&address));
+        assert_eq!(
+            (preview("og:type"), preview("twitter:card")),
+            ("website".to_owned(), "summary".to_owned())
+        );
+    }
+}
+
+#[tokio::test]
 async fn the_page_may_load_its_own_files_and_run_its_own_script_only() {
     let shop = open_sale(units(5)).await;
     let page = send(shop.request(Method::GET, &shop.path("/en"))).await;

@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  ROOM,
   admin,
+  answerStatus,
   faultsOf,
   figures,
   inState,
@@ -97,6 +99,29 @@ test('a tab in the background shows the state by its title and its icon', async 
   await inState(page, 'ordered');
   assert.equal(await page.title(), 'Ordered · Record of the year');
   assert.match(await icon(), /icon-done/);
+});
+
+test('a tab in the background shows by its title why nothing can be chosen', async () => {
+  const gone = { sku: 'numbered', available: 0, sold_out: true, may_return: false };
+  const waiting_room = { ...ROOM, state: 'serving', last_place: 60, serving: 5 };
+  const turn = { state: 'passed', place: 3, ahead: null, left_ms: null };
+  for (const [state, change, title] of [
+    ['sold_out', { skus: [gone] }, 'Sold out'],
+    ['may_return', { skus: [{ ...gone, may_return: true }] }, 'Everything is reserved at the moment'],
+    ['paused', { state: 'paused' }, 'The sale is paused'],
+    ['ended', { state: 'ended' }, 'The sale is over'],
+    ['turn_over', { waiting_room }, 'Your turn is over'],
+  ]) {
+    const page = await visitor();
+    await answerStatus(page, change);
+    await page.route('**/tickets', (route) => route.fulfill({ json: { lot: '0'.repeat(26), number: 3, turn } }));
+    await visit(page, await openSale());
+    if (state === 'turn_over') await page.click('#join');
+    await inState(page, state);
+    assert.equal(await page.title(), `${title} · Record of the year`);
+    assert.match(await page.getAttribute('link[rel=icon]', 'href'), /icon\./);
+    await leave(page);
+  }
 });
 
 test('a limit that is reached elsewhere is told, with the way on', async () => {

@@ -282,6 +282,63 @@ test('a limit that names no reservation can be tried again', async () => {
   await inState(page, 'holding');
 });
 
+test('where the storage is full a purchase goes through, and a reload finds what the shop knows', async () => {
+  const sale = await openSale({ limit_per_shopper: 1 });
+  const page = await visitor();
+  await page.addInitScript(() => {
+    Storage.prototype.setItem = () => {
+      throw new DOMException('full', 'QuotaExceededError');
+    };
+  });
+  await visit(page, sale);
+  await reserveButton(page).click();
+  await inState(page, 'holding');
+  await page.reload();
+  await inState(page, 'ready');
+  await reserveButton(page).click();
+  await inState(page, 'holding');
+  await page.click('#confirm');
+  await inState(page, 'ordered');
+  await page.click('#go-on');
+  await page.click('#last-order');
+  await inState(page, 'ordered');
+  assert.equal(await figures(sale), '4/0/1');
+  assert.deepEqual(page.faults, []);
+});
+
+test('who comes back by the back button finds what has become of it meanwhile', async () => {
+  const { sale, page } = await holding();
+  await visit(page, sale, 'de');
+  await page.click('#confirm');
+  await inState(page, 'ordered');
+  await page.goBack();
+  await inState(page, 'ordered');
+  assert.equal(await page.getAttribute('html', 'lang'), 'en');
+  assert.equal(await figures(sale), '4/0/1');
+});
+
+test('a page that a browser had put away as it was looks again at what is kept', async () => {
+  const sale = await openSale();
+  const page = await visitor();
+  // Whoever is put away hears nothing of what other pages keep.
+  await page.addInitScript(() => addEventListener('storage', (event) => event.stopImmediatePropagation()));
+  await visit(page, sale);
+  const another = await page.context().newPage();
+  await visit(another, sale);
+  await reserveButton(another).click();
+  await inState(another, 'holding');
+  assert.equal(await page.getAttribute('main', 'data-state'), 'ready');
+  const comeBack = () => page.evaluate(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })));
+  await comeBack();
+  await inState(page, 'holding');
+  await another.click('#confirm');
+  await inState(another, 'ordered');
+  assert.equal(await page.getAttribute('main', 'data-state'), 'holding');
+  await comeBack();
+  await inState(page, 'ordered');
+  assert.equal(await figures(sale), '4/0/1');
+});
+
 test("a storage with somebody else's values in it changes nothing", async () => {
   const sale = await openSale();
   const page = await visitor();
@@ -342,6 +399,13 @@ test('over a slow network the page opens with the sale, and a purchase takes lon
   await inState(page, 'ordered');
   assert.equal(await figures(sale), '4/0/1');
   assert.deepEqual(page.faults, []);
+});
+
+test('there are twenty seconds at least between the warning and the end of a hold', async () => {
+  const { page } = await holding({ hold_seconds: 33 });
+  await page.waitForSelector('#hold-warning:not([hidden])');
+  const [, seconds] = (await text(page, 'hold-warning')).match(/Only (\d+) seconds left/);
+  assert.ok(Number(seconds) >= 20, `${seconds} seconds`);
 });
 
 test('the end of a hold is warned of, told, and leaves the way back open', async () => {

@@ -157,6 +157,9 @@ function renderOrder(state) {
   show(element('order-number'), order.id);
 }
 
+// The shortest words for it; while it is not even known when the sale begins there is nothing to say.
+const signOf = (state) => (state === 'announced' ? '' : tell(`title.${state}`) || tell(`state.${state}`));
+
 // The tab shows the state while another one is looked at.
 function renderTab(state) {
   const seconds = ['countdown', 'lobby'].includes(state)
@@ -164,7 +167,7 @@ function renderTab(state) {
     : state === 'holding'
       ? secondsOfHold()
       : null;
-  const sign = seconds !== null ? tellLength(seconds) : state === 'waiting' ? `#${line.place}` : tell(`title.${state}`);
+  const sign = seconds !== null ? tellLength(seconds) : state === 'waiting' ? `#${line.place}` : signOf(state);
   const title = sign ? `${sign} · ${plainTitle}` : plainTitle;
   if (document.title !== title) document.title = title;
   const href =
