@@ -214,14 +214,14 @@ async fn what_a_form_is_refused_is_a_page_with_the_same_status_and_changes_nothi
     assert_eq!(browser.reserve("sku=unit&quantity=1").await.status, 303);
     for (form, status, words) in [
         ("sku=unit&quantity=2", 409, "as many as one person may have"),
-        ("sku=other", 404, "no such SKU"),
-        ("sku=No%20Such", 404, "no such SKU"),
-        ("quantity=1", 400, "not valid"),
-        ("sku=unit&quantity=0", 400, "not valid"),
-        ("sku=unit&quantity=many", 400, "not valid"),
-        ("sku=unit&ended=-1", 400, "not valid"),
-        ("sku=unit&price=1", 400, "not valid"),
-        ("sku=unit&sku=unit", 400, "not valid"),
+        ("sku=other", 404, "nothing of this name"),
+        ("sku=No%20Such", 404, "nothing of this name"),
+        ("quantity=1", 400, "did not understand that"),
+        ("sku=unit&quantity=0", 400, "did not understand that"),
+        ("sku=unit&quantity=many", 400, "did not understand that"),
+        ("sku=unit&ended=-1", 400, "did not understand that"),
+        ("sku=unit&price=1", 400, "did not understand that"),
+        ("sku=unit&sku=unit", 400, "did not understand that"),
     ] {
         let refused = browser.reserve(&format!("{form}&language=en")).await;
         assert_eq!(refused.status, status, "{form}: {}", refused.html);

@@ -82,7 +82,7 @@ pub(crate) fn operations() -> impl Iterator<Item = &'static Operation> {
 }
 
 /// In the order in which the README lists the routes.
-const SHOP_OPERATIONS: &[Operation] = &[
+pub(crate) const SHOP_OPERATIONS: &[Operation] = &[
     Operation {
         path: "/sales/{sale}",
         id: "findLanguage",

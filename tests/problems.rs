@@ -8,15 +8,18 @@ use jsonwebtoken::Algorithm;
 use ledger::CONFIRM_DEADLINE;
 use reqwest::{Method, RequestBuilder};
 use sale::{Definition, Reservation, ReservationId, WaitingRoom};
-use serde_json::json;
+use serde_json::{Value, json};
 use spillway::{ExtraFunction, LedgerFault};
 use tokio::net::TcpListener;
 
 use crate::crash::confirm_over;
+use crate::openapi_operation::{Audience, Operation};
+use crate::openapi_operations::SHOP_OPERATIONS;
 use crate::provider::{IdentityProvider, Signer};
 use crate::settle::reservation;
 use crate::shop::{Answer, open_sale, open_sale_in, send, units};
 use crate::system::{command, eventually, ledger, private, redis, soon, stock};
+use crate::tidy::{files, read};
 use crate::vault::Vault;
 
 /// The problems that were met, each checked against its row.
@@ -56,6 +59,26 @@ async fn every_row_of_the_problem_table_is_met_by_somebody() {
     whatever_can_fail_beside(&mut met).await;
     let missing: Vec<_> = PROBLEMS.iter().map(|row| row.slug).filter(|slug| !met.0.contains(*slug)).collect();
     assert_eq!(missing, [""; 0], "rows that nobody met");
+}
+
+#[test]
+fn every_problem_that_a_shopper_can_meet_has_words_in_every_language() {
+    let asked = SHOP_OPERATIONS.iter().filter(|operation| operation.audience != Audience::Merchant);
+    let mut met: BTreeSet<_> = asked.flat_map(Operation::slugs).collect();
+    // What an address is told that a person mistypes, or opens although only forms are sent there.
+    met.extend(["route-not-found", "method-not-allowed"]);
+    for file in files("shared/languages/texts", "json") {
+        let texts: Value = serde_json::from_str(&read(&file)).unwrap();
+        let texts = texts["script"]["problem"].as_object().unwrap();
+        let missing: Vec<_> = met.iter().filter(|slug| !texts.contains_key(**slug)).collect();
+        assert!(missing.is_empty(), "{} has no words for {missing:?}", file.display());
+        let of_page = ["offline", "unknown"];
+        let stale: Vec<_> = texts
+            .keys()
+            .filter(|slug| !of_page.contains(&slug.as_str()) && !met.contains(slug.as_str()))
+            .collect();
+        assert!(stale.is_empty(), "{} has words for {stale:?}, which nobody meets", file.display());
+    }
 }
 
 async fn whatever_a_waiting_room_can_refuse(met: &mut Met) {

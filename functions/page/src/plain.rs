@@ -80,7 +80,7 @@ fn state_text(view: &View, state: &str, language: &'static Language) -> &'static
     let texts = &language.texts;
     let is_counted_down = view.state == SaleState::Announced && view.opens_at.is_some();
     let text = match state {
-        "announced" if is_counted_down => texts.problem("sale-not-open"),
+        "announced" if is_counted_down => Some(texts.problem("sale-not-open")),
         state => texts.state(state),
     };
     text.unwrap_or_default()

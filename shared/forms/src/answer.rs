@@ -90,7 +90,7 @@ struct Again<'a> {
 impl Content<'_> {
     /// What has become of a reservation or an order, as the problem of who still asks for it.
     fn over(language: &'static Language, slug: &str) -> Self {
-        let text = language.texts.problem(slug).unwrap_or_default().to_owned();
+        let text = language.texts.problem(slug).to_owned();
         Self::Problem { text, again: None, own: None, can_take_ticket: false, is_passing: false }
     }
 }
@@ -232,10 +232,8 @@ impl Answer {
 
     fn problem<'a>(&'a self, language: &'static Language, again: Option<Again<'a>>) -> Content<'a> {
         let slug = self.slug();
-        let text = place_text(language, &self.body).unwrap_or_else(|| match language.texts.problem(slug) {
-            Some(text) => text.to_owned(),
-            None => format!("{} {}", self.text("title"), self.text("detail")),
-        });
+        let text =
+            place_text(language, &self.body).unwrap_or_else(|| language.texts.problem(slug).to_owned());
         let is_passing = again.is_none() && self.status == StatusCode::SERVICE_UNAVAILABLE;
         let can_take_ticket = ["ticket-missing", "ticket-expired"].contains(&slug);
         let page = &language.texts.page;

@@ -131,10 +131,11 @@ impl Texts {
         serde_json::from_str(file).expect("a language file is complete")
     }
 
-    /// What a problem of this slug is told as; nothing where there is no text for it.
+    /// What a problem of this slug is told as; one that no shopper should meet, as that it did not work.
     #[must_use]
-    pub fn problem(&self, slug: &str) -> Option<&str> {
-        self.script["problem"][slug].as_str()
+    pub fn problem(&self, slug: &str) -> &str {
+        let problems = &self.script["problem"];
+        problems[slug].as_str().or(problems["unknown"].as_str()).unwrap_or_default()
     }
 
     /// What a state of the page is called; nothing where there is none of this name.
