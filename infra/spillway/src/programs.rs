@@ -8,45 +8,54 @@ use anyhow::{Result, bail};
 /// A program and what packages call it.
 struct Needed {
     program: &'static str,
-    version_argument: &'static str,
+    /// With these it ends without a fault where all that is needed of it is there.
+    arguments: &'static [&'static str],
     apt: &'static str,
     brew: &'static str,
 }
 
 const NEEDED: [Needed; 5] = [
-    Needed { program: "redis-server", version_argument: "--version", apt: "redis-server", brew: "redis" },
+    Needed { program: "redis-server", arguments: &["--version"], apt: "redis-server", brew: "redis" },
     // These are for the scripts in `infra/redis/`.
-    Needed { program: "redis-cli", version_argument: "--version", apt: "redis-tools", brew: "redis" },
-    Needed { program: "timeout", version_argument: "--version", apt: "coreutils", brew: "coreutils" },
-    Needed { program: "curl", version_argument: "--version", apt: "curl", brew: "curl" },
-    Needed { program: "nginx", version_argument: "-v", apt: "nginx-light", brew: "nginx" },
+    Needed { program: "redis-cli", arguments: &["--version"], apt: "redis-tools", brew: "redis" },
+    Needed { program: "timeout", arguments: &["--version"], apt: "coreutils", brew: "coreutils" },
+    Needed { program: "curl", arguments: &["--version"], apt: "curl", brew: "curl" },
+    Needed { program: "nginx", arguments: &["-v"], apt: "nginx-light", brew: "nginx" },
 ];
 
 /// What the tests need beyond that: the page runs in a real browser, which a script drives.
 const NEEDED_BY_TESTS: &[Needed] = &[
-    Needed { program: "node", version_argument: "--version", apt: "nodejs", brew: "node" },
-    Needed { program: "npm", version_argument: "--version", apt: "npm", brew: "node" },
+    Needed { program: "node", arguments: &["--version"], apt: "nodejs", brew: "node" },
+    Needed { program: "npm", arguments: &["--version"], apt: "npm", brew: "node" },
+    // Fonts of Japanese and Chinese: without one, pictures of the page are full of boxes.
+    #[cfg(target_os = "linux")]
+    Needed {
+        program: "fc-list",
+        arguments: &["--quiet", ":lang=ja"],
+        apt: "fontconfig fonts-noto-cjk",
+        brew: "",
+    },
     // It reads the units of `infra/systemd`, where there is a systemd.
     #[cfg(target_os = "linux")]
-    Needed { program: "systemd-analyze", version_argument: "--version", apt: "systemd", brew: "" },
+    Needed { program: "systemd-analyze", arguments: &["--version"], apt: "systemd", brew: "" },
 ];
 
 /// What steps clocks: a command that nobody calls, and with it the library.
 #[cfg(target_os = "linux")]
 const CLOCKS: Needed =
-    Needed { program: "faketime", version_argument: "--version", apt: "faketime", brew: "libfaketime" };
+    Needed { program: "faketime", arguments: &["--version"], apt: "faketime", brew: "libfaketime" };
 
 /// Python's environments, which Debian keeps in a package of their own: without it pip is missing in them.
 const PYTHON: Needed = Needed {
     program: "python3",
-    version_argument: "-cimport ensurepip, venv",
+    arguments: &["-cimport ensurepip, venv"],
     apt: "python3-venv",
     brew: "python",
 };
 
 /// The browser of those who have none of [`BROWSERS`].
 const BROWSER: Needed =
-    Needed { program: "chromium", version_argument: "--version", apt: "chromium", brew: "chromium" };
+    Needed { program: "chromium", arguments: &["--version"], apt: "chromium", brew: "chromium" };
 
 /// What browsers of this family are called, or where macOS keeps one.
 const BROWSERS: [&str; 5] = [
@@ -99,13 +108,13 @@ pub(crate) fn ensure_clocks() -> Result<()> {
 /// Where the browser is in which the tests open the page.
 #[must_use]
 pub fn browser() -> Option<PathBuf> {
-    let name = BROWSERS.iter().find(|name| runs(name, "--version"))?;
+    let name = BROWSERS.iter().find(|name| runs(name, &["--version"]))?;
     let found = Command::new("sh").args(["-c", "command -v \"$0\"", name]).output().ok()?;
     Some(PathBuf::from(String::from_utf8(found.stdout).ok()?.trim()))
 }
 
 fn ensure_each(needed: &[Needed]) -> Result<()> {
-    let is_missing = |needed: &&Needed| !runs(needed.program, needed.version_argument);
+    let is_missing = |needed: &&Needed| !runs(needed.program, needed.arguments);
     let missing: Vec<_> = needed.iter().filter(is_missing).collect();
     if missing.is_empty() { Ok(()) } else { install(&missing) }
 }
@@ -115,7 +124,7 @@ fn install(missing: &[&Needed]) -> Result<()> {
         missing.iter().map(|needed| of(needed)).collect::<Vec<_>>().join(" ")
     };
     let is_root = rustix::process::geteuid().is_root();
-    let command = if runs("apt-get", "--version") {
+    let command = if runs("apt-get", &["--version"]) {
         let sudo = if is_root { "" } else { "sudo " };
         // Debian would start a service of its own beside the stack; `RUNLEVEL` keeps it from that.
         format!(
@@ -123,14 +132,14 @@ fn install(missing: &[&Needed]) -> Result<()> {
              apt-get install --yes --no-install-recommends {}",
             names(|needed| needed.apt)
         )
-    } else if runs("brew", "--version") {
+    } else if runs("brew", &["--version"]) {
         format!("brew install {}", names(|needed| needed.brew))
     } else {
         bail!("{} must be installed, by whatever installs programs here", names(|needed| needed.program));
     };
     eprint_step(&format!("installing {}: {command}", names(|needed| needed.program)));
     let is_done = Command::new("sh").args(["-c", &command]).status().is_ok_and(|status| status.success());
-    if !is_done || missing.iter().any(|needed| !runs(needed.program, needed.version_argument)) {
+    if !is_done || missing.iter().any(|needed| !runs(needed.program, needed.arguments)) {
         bail!("{} could not be installed; this would do it:\n  {command}", names(|needed| needed.program));
     }
     Ok(())
@@ -141,9 +150,9 @@ fn eprint_step(text: &str) {
     eprintln!("{text}");
 }
 
-fn runs(program: &str, argument: &str) -> bool {
+fn runs(program: &str, arguments: &[&str]) -> bool {
     let mut command = Command::new(program);
-    command.arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
