@@ -32,6 +32,9 @@ async fn the_page_shows_the_sale_to_everybody_alike_and_nothing_of_it_is_taken_f
     let ann = shop.shopper("ann");
     let hers = send(shop.request(Method::GET, &shop.path("/en")).bearer_auth(&ann.token)).await;
     assert_eq!((&hers.text, hers.header("etag")), (&page.text, page.header("etag")));
+    // Without a script it leads on at once: what goes away after a time takes the text from who still reads it.
+    let refresh = format!("content=\"0; url={}\"></noscript>", shop.path("/plain/en"));
+    assert!(page.text.contains(&refresh), "{}", page.text);
 }
 
 #[tokio::test]

@@ -260,8 +260,8 @@ test('without JavaScript the page leads to its plain form, which buys', async ()
   const sale = await openSale();
   const page = await visitor({ javaScriptEnabled: false });
   await page.goto(`${url}/sales/${sale}/en`);
-  assert.match(await page.innerText('main'), /Record of the year[^]*39\.00 EUR/);
   await page.waitForURL('**/plain/en');
+  assert.match(await page.innerText('main'), /Record of the year[^]*39\.00 EUR/);
   await picture(page, 'plain');
   assert.deepEqual(await faultNames(page), []);
   await page.selectOption('select', '2');
