@@ -104,6 +104,11 @@ async fn a_shopper_without_javascript_buys_by_forms_alone() {
         hold.html
     );
     assert_eq!(hold.headers["cache-control"], "no-store");
+    // What is given back is asked for once: the form is behind a question.
+    let (before, question) = hold.html.split_once("<details>").expect(&hold.html);
+    let (question, after) = question.split_once("</details>").unwrap();
+    assert!(question.contains("Reservierung zurückgeben?") && question.contains("/release\""), "{question}");
+    assert!(!before.contains("/release\"") && !after.contains("/release\""), "{}", hold.html);
     assert_eq!(shop.figures().await, "3/2/0");
     let ordered = browser.submit(&action(&hold.html, "/order"), "language=de").await;
     assert_eq!(ordered.status, 303, "{}", ordered.html);
