@@ -99,7 +99,7 @@ async fn a_shopper_without_javascript_buys_by_forms_alone() {
     assert!(held.place().ends_with("?language=de"));
     let hold = browser.open(held.place()).await;
     assert!(
-        hold.html.contains("2 × unit, 39.98 EUR") && hold.html.contains("Jetzt bestellen"),
+        hold.html.contains("2 × <bdi>unit</bdi>, 39.98 EUR") && hold.html.contains("Jetzt bestellen"),
         "{}",
         hold.html
     );

@@ -31,7 +31,7 @@ test('a shopper on a phone buys, and finds each step again after a reload', asyn
   await page.selectOption('select', '2');
   await reserveButton(page).click();
   await inState(page, 'holding');
-  assert.match(await text(page, 'hold-text'), /2 × Numbered copy, €78\.00/);
+  assert.match(await text(page, 'hold-text'), /2 × \u2068Numbered copy\u2069, €78\.00/);
   assert.equal(await figures(sale), '3/2/0');
   await page.reload();
   await inState(page, 'holding');

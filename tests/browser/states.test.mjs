@@ -255,6 +255,10 @@ test('what a merchant writes is text, whatever it is, and fits the screen', asyn
     0,
   );
   await picture(page, 'merchant-text');
+  await reserveButton(page).click();
+  await inState(page, 'holding');
+  // It takes nothing of the sentence around it to its side.
+  assert.ok((await text(page, 'hold-text')).startsWith(`1 × \u2068${title}\u2069, `));
   assert.deepEqual(page.faults, []);
 });
 

@@ -124,10 +124,11 @@ function renderChoice(state) {
 
 const titleOf = (sku) => document.querySelector(`[data-sku="${CSS.escape(sku)}"] h3`)?.textContent ?? sku;
 
+// The title is set apart: one that is written from right to left would else take the price with it.
 const tellUnits = (units) =>
   tell('hold.what', {
     quantity: units.quantity,
-    title: titleOf(units.sku),
+    title: `\u2068${titleOf(units.sku)}\u2069`,
     price: tellPrice(units.total_minor, units.currency),
   });
 
