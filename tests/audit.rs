@@ -107,6 +107,23 @@ async fn whatever_somebody_did_to_redis_is_told_unit_by_unit_and_by_the_exit_cod
 }
 
 #[tokio::test]
+async fn a_stock_that_is_not_the_ledgers_is_told_by_the_exit_code() {
+    let shop = open_sale(units(3)).await;
+    shop.hold(&shop.shopper("ann"), "wish").await;
+    let withdraw = shop.admin(Method::POST, &format!("/sales/{}/skus/unit/withdraw", shop.sale));
+    send(withdraw.header("idempotency-key", "w").json(&json!({ "quantity": 2 }))).await;
+    assert_eq!(sound_totals(&shop).await, "0/1/0/0/0/2");
+    // As if a failover had lost the withdrawal, and a crowd had taken its units since: nobody can take them out again.
+    let counters = ["stock", "3", "held", "3", "withdrawn", "0"];
+    let key = format!("{{{}}}:sku:unit", shop.sale);
+    command(&redis(&shop.running), "HSET", &[&[key.as_str()], &counters[..]].concat()).await;
+    let (code, said) = audit(&shop.running, shop.sale.as_str()).await;
+    assert_eq!(code, Some(1));
+    let told = said["differences"].to_string();
+    assert!(told.contains("3 units are in the stock of Redis, and 1 in that of the ledger"), "{told}");
+}
+
+#[tokio::test]
 async fn a_journal_that_lacks_entries_is_told_by_the_exit_code() {
     let shop = motley().await;
     command(&redis(&shop.running), "HINCRBY", &[&format!("{{{}}}:sku:unit", shop.sale), "changes", "2"])

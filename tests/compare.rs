@@ -62,7 +62,7 @@ fn order(outcome: ConfirmOutcome) -> Order {
 
 async fn compared(alone: &Alone) -> Compared {
     match alone.stock.progress(&alone.id, soon()).await.unwrap() {
-        Progress::Compared(compared) => compared.skus[0].1,
+        Progress::Compared(compared) => compared.skus[0].compared,
         progress => panic!("{progress:?}"),
     }
 }

@@ -19,6 +19,7 @@ mod cluster;
 mod cold_start;
 mod commands;
 mod compare;
+mod compare_stock;
 mod contract;
 mod crash;
 mod doors;

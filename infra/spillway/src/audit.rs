@@ -11,7 +11,7 @@ use indicatif::ProgressBar;
 use sale::{SaleId, Sku, SkuView};
 use serde::Serialize;
 
-use crate::audit_books::{Books, Difference, Run, Totals, persistent};
+use crate::audit_books::{Books, Difference, Run, Totals, persistent, stock_difference};
 use crate::audit_journal;
 use crate::audit_print as print;
 use crate::merchant::Merchant;
@@ -112,6 +112,8 @@ async fn audit(merchant: &Merchant, sale: &SaleId, sku: &Sku) -> Result<SkuAudit
         let books = read(merchant, sale, sku, &before).await?;
         let is_quiet = counters(merchant, sale, sku).await? == before;
         let (runs, mut differences) = books.close();
+        let in_ledger = merchant.sale(sale).await?.definition.sku(sku).map(|sku| sku.stock);
+        differences.extend(stock_difference(before.stock, in_ledger));
         if is_quiet {
             differences.extend(books.sums(&before));
         }

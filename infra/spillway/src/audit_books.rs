@@ -137,6 +137,13 @@ impl Books {
     }
 }
 
+/// Whether Redis and the ledger have the same stock. A change of it that is under way is in one of them only.
+pub(crate) fn stock_difference(in_redis: u32, in_ledger: Option<u32>) -> Option<Difference> {
+    let in_ledger = in_ledger.unwrap_or(0);
+    let what = format!("{in_redis} units are in the stock of Redis, and {in_ledger} in that of the ledger");
+    (in_redis != in_ledger).then_some(Difference { serial: None, what })
+}
+
 impl Unit {
     fn fate(&self) -> Result<Fate, String> {
         use UnitPlace::{Confirming, Fresh, Held, Quarantined, Returned, Withdrawn};

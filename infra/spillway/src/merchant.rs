@@ -62,6 +62,11 @@ impl Merchant {
         self.ask(|| self.request(Method::GET, "sales")).await
     }
 
+    /// A sale as the ledger has it.
+    pub async fn sale(&self, sale: &SaleId) -> Result<SaleAnswer> {
+        self.ask(|| self.request(Method::GET, &format!("sales/{sale}"))).await
+    }
+
     /// A sale's figures.
     pub async fn report(&self, sale: &SaleId) -> Result<Report> {
         self.ask(|| self.request(Method::GET, &format!("sales/{sale}/report"))).await

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use sale::{
-    CancelsPage, CompareOutcome, Compared, ComparedCancels, ComparedPart, ComparedProgress, Deadline,
-    LedgerOrder, SaleId, Sku, Stock,
+    CancelsPage, CompareOutcome, Compared, ComparedCancels, ComparedPart, ComparedProgress, ComparedSku,
+    Deadline, LedgerOrder, SaleId, Sku, Stock,
 };
 
 use crate::takeover::SERIALS_PER_PART;
@@ -31,8 +31,9 @@ impl Ledger {
         deadline: Deadline,
     ) -> Result<(), PurchaseError> {
         let ComparedProgress { lineage, skus, cancels } = compared;
+        self.compare_stock(stock, record, compared, deadline).await?;
         let mut is_all = true;
-        for (sku, compared) in skus {
+        for ComparedSku { sku, compared, .. } in skus {
             if let Compared::Before(first) = compared {
                 self.compare_sku(stock, record, lineage, sku, *first, deadline).await?;
                 is_all = false;

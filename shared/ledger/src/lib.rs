@@ -12,6 +12,7 @@
 mod backoff;
 mod cancel;
 mod compare;
+mod compare_stock;
 mod confirm;
 mod item;
 mod journal;

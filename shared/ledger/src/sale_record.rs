@@ -18,6 +18,8 @@ pub struct SaleRecord {
     pub serials: BTreeMap<Sku, u32>,
     /// Restocks that Redis may not have applied yet.
     pub pending: Vec<PendingRestock>,
+    /// The last changes of stock, oldest first: a failover may have made Redis forget them.
+    pub(crate) recent: Vec<RecentChange>,
     /// The longest hold that any version allowed, in seconds, this one's aside.
     longest_hold_seconds: u32,
 }
@@ -34,12 +36,54 @@ pub struct PendingRestock {
     pub quantity: u32,
 }
 
+/// A change of stock that is recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RecentChange {
+    #[serde(with = "change_id")]
+    pub(crate) change: ChangeId,
+    pub(crate) kind: ChangeKind,
+    pub(crate) sku: Sku,
+    /// Units that came or left.
+    pub(crate) units: u32,
+    /// How many were asked for.
+    pub(crate) wanted: u32,
+    /// The epoch in which it was recorded: a later one begins with it.
+    pub(crate) epoch: u64,
+}
+
+/// What a change of stock does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ChangeKind {
+    Restock,
+    Withdraw,
+}
+
+impl ChangeKind {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Restock => "restock",
+            Self::Withdraw => "withdraw",
+        }
+    }
+}
+
+/// Recent changes that are kept: more than a merchant makes in the seconds that a failover and the next look at it take.
+const RECENT_MAX: usize = 16;
+
 impl SaleRecord {
     /// The record of a sale that is new.
     #[must_use]
     pub fn new(sale: Sale) -> Self {
         let serials = sale.definition.skus.iter().map(|sku| (sku.sku.clone(), sku.stock)).collect();
-        Self { sale, serials, pending: Vec::new(), longest_hold_seconds: 0 }
+        Self { sale, serials, pending: Vec::new(), recent: Vec::new(), longest_hold_seconds: 0 }
+    }
+
+    /// Notes a change as the last one.
+    pub(crate) fn note(&mut self, change: RecentChange) {
+        self.recent.push(change);
+        let too_many = self.recent.len().saturating_sub(RECENT_MAX);
+        self.recent.drain(..too_many);
     }
 
     /// The longest hold that any version of the sale has allowed, in seconds.
@@ -71,6 +115,7 @@ impl SaleRecord {
                 ("serials", text(serde_json::to_string(&self.serials)?)),
                 ("longest_hold_seconds", number(self.longest_hold_seconds())),
                 ("pending", text(serde_json::to_string(&self.pending)?)),
+                ("recent", text(serde_json::to_string(&self.recent)?)),
             ]
             .map(|(name, value)| (name.to_owned(), value)),
         ))
@@ -95,7 +140,8 @@ impl SaleRecord {
             },
             serials: read_json(item, "serials")?,
             pending: read_json(item, "pending")?,
-            // An item of an earlier version has no such number.
+            // An item of an earlier version has neither.
+            recent: if item.contains_key("recent") { read_json(item, "recent")? } else { Vec::new() },
             longest_hold_seconds: read_number(item, "longest_hold_seconds").unwrap_or(0),
         })
     }

@@ -9,10 +9,9 @@ use sale::{ChangeId, Deadline, STOCK_MAX, SaleId, Sku, Withdrawal};
 use crate::backoff::Backoff;
 use crate::item::{Item, number, read_number, read_text, text};
 use crate::record::{broken, failed_conditions};
+use crate::sale_record::{ChangeKind, RecentChange};
 use crate::table::{KEY, sale_key};
 use crate::{Ledger, LedgerError, PendingRestock, SaleRecord, StoreOutcome};
-
-const WITHDRAW: &str = "withdraw";
 
 /// What became of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +31,7 @@ pub enum ChangeRecordOutcome {
 
 /// One change of stock.
 struct Change<'a> {
-    kind: &'static str,
+    kind: ChangeKind,
     sale: &'a SaleId,
     sku: &'a Sku,
     quantity: u32,
@@ -52,7 +51,7 @@ impl Ledger {
         id: &ChangeId,
         deadline: Deadline,
     ) -> Result<ChangeRecordOutcome, LedgerError> {
-        let change = Change { kind: "restock", sale, sku, quantity, id, wanted: quantity };
+        let change = Change { kind: ChangeKind::Restock, sale, sku, quantity, id, wanted: quantity };
         self.record_change(&change, restock, deadline).await
     }
 
@@ -66,7 +65,7 @@ impl Ledger {
         deadline: Deadline,
     ) -> Result<ChangeRecordOutcome, LedgerError> {
         let Withdrawal { change: id, sku, units, quantity: wanted } = withdrawal;
-        let change = Change { kind: WITHDRAW, sale, sku, quantity: *units, id, wanted: *wanted };
+        let change = Change { kind: ChangeKind::Withdraw, sale, sku, quantity: *units, id, wanted: *wanted };
         let apply = |record: &mut SaleRecord, change: &Change<'_>| {
             let is_same_epoch = record.sale.epoch == epoch;
             if is_same_epoch {
@@ -89,7 +88,7 @@ impl Ledger {
         let Some(item) = self.get(change_key(sale, id), deadline).await? else { return Ok(None) };
         let units = read_number(&item, "quantity")?;
         // An item of an earlier version does not say what was asked for.
-        let is_same = read_text(&item, "kind")? == WITHDRAW
+        let is_same = read_text(&item, "kind")? == ChangeKind::Withdraw.as_str()
             && read_text(&item, "sku")? == sku.as_str()
             && read_number(&item, "wanted").unwrap_or(wanted) == wanted;
         Ok(Some(if is_same { RecordedWithdrawal::Units(units) } else { RecordedWithdrawal::KeyReused }))
@@ -114,6 +113,7 @@ impl Ledger {
     ) -> Result<(), LedgerError> {
         let revoke = |record: &mut SaleRecord, restock: &PendingRestock| {
             lower(record, &restock.sku, restock.quantity);
+            record.recent.retain(|recent| recent.change != restock.change);
         };
         self.end_restock(sale, id, revoke, deadline).await
     }
@@ -162,6 +162,7 @@ impl Ledger {
             if !apply(&mut record, change) {
                 return Ok(ChangeRecordOutcome::Refused);
             }
+            record.note(change.to_recent(record.sale.epoch));
             record.sale.version += 1;
             let items =
                 [self.put_if_absent(change.to_item()).map_err(broken)?, self.put_sale(&record)?].to_vec();
@@ -188,11 +189,22 @@ fn change_key(sale: &SaleId, id: &ChangeId) -> String {
 }
 
 impl Change<'_> {
+    fn to_recent(&self, epoch: u64) -> RecentChange {
+        RecentChange {
+            change: *self.id,
+            kind: self.kind,
+            sku: self.sku.clone(),
+            units: self.quantity,
+            wanted: self.wanted,
+            epoch,
+        }
+    }
+
     fn to_item(&self) -> Item {
         Item::from(
             [
                 (KEY, text(change_key(self.sale, self.id))),
-                ("kind", text(self.kind)),
+                ("kind", text(self.kind.as_str())),
                 ("sku", text(self.sku.as_str())),
                 ("quantity", number(self.quantity)),
                 ("wanted", number(self.wanted)),
@@ -202,7 +214,7 @@ impl Change<'_> {
     }
 
     fn compare(&self, item: &Item) -> Result<ChangeRecordOutcome, LedgerError> {
-        let is_same = read_text(item, "kind")? == self.kind
+        let is_same = read_text(item, "kind")? == self.kind.as_str()
             && read_text(item, "sku")? == self.sku.as_str()
             && read_number::<u32>(item, "quantity")? == self.quantity;
         Ok(if is_same { ChangeRecordOutcome::Recorded } else { ChangeRecordOutcome::KeyReused })

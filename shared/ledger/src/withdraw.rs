@@ -48,6 +48,17 @@ impl Ledger {
         }
     }
 
+    async fn has_withdrawal(
+        &self,
+        sale: &SaleId,
+        withdrawal: &Withdrawal,
+        deadline: Deadline,
+    ) -> Result<bool, PurchaseError> {
+        let Withdrawal { change, sku, quantity, .. } = withdrawal;
+        let recorded = self.recorded_withdrawal(sale, sku, *quantity, change, deadline).await?;
+        Ok(matches!(recorded, Some(RecordedWithdrawal::Units(_))))
+    }
+
     /// Records the withdrawals whose second step a crash has cut off, of a sale that was in Redis when this was read.
     pub async fn record_withdrawals(
         &self,
@@ -60,6 +71,12 @@ impl Ledger {
         for withdrawal in stock.withdrawals(sale, &[], deadline).await? {
             match self.record_withdrawal(sale, &withdrawal, epoch, deadline).await? {
                 ChangeRecordOutcome::Recorded => recorded.push(withdrawal.change),
+                // A failover made Redis forget it, and it was done here once more: the ledger says of how many units it was.
+                ChangeRecordOutcome::KeyReused
+                    if self.has_withdrawal(sale, &withdrawal, deadline).await? =>
+                {
+                    recorded.push(withdrawal.change);
+                }
                 // Whatever is true by then, the next step finds.
                 ChangeRecordOutcome::Refused => break,
                 outcome => {

@@ -54,6 +54,7 @@ mod units;
 mod view;
 mod waiting_room;
 mod withdraw;
+mod withdraw_again;
 mod withdrawals;
 
 pub use begin::BeginOutcome;
@@ -79,7 +80,8 @@ pub use keys::{ChangeId, IdSecret, IdempotencyKey, InvalidIdempotencyKey, Invali
 pub use open::OpenOutcome;
 pub use picture::{InvalidPicture, Picture};
 pub use progress::{
-    Compared, ComparedCancels, ComparedProgress, Progress, SkuProgress, TakeoverPhase, TakeoverProgress,
+    Compared, ComparedCancels, ComparedProgress, ComparedSku, Progress, SkuProgress, TakeoverPhase,
+    TakeoverProgress,
 };
 pub use rebuild::{LedgerOrder, Part, RebuildOutcome};
 pub use receipt::Receipt;
@@ -102,4 +104,5 @@ pub use waiting_room::{
     BYPASS_MAX, RATE_PER_MINUTE_MAX, RoomControls, RoomState, RoomView, WaitingRoom, Waits,
 };
 pub use withdraw::WithdrawOutcome;
+pub use withdraw_again::{Surplus, WithdrawAgainOutcome};
 pub use withdrawals::Withdrawal;

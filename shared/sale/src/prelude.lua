@@ -232,6 +232,19 @@ local function give_back(sku, change, from, id, units)
   find_sold(sku, from, found)
 end
 
+-- Takes up to `quantity` available units out of the stock: never-issued serials first, from the top. Returns how many.
+local function take_out(sku, quantity)
+  local taken = math.min(quantity, sku.top - sku.next + 1)
+  sku.top = sku.top - taken
+  while taken < quantity do
+    if not redis.call('LMOVE', sku.returned_key, sku.withdrawn_key, 'LEFT', 'RIGHT') then break end
+    taken = taken + 1
+  end
+  move(sku, 'withdrawn', 'available', 'outside', '', taken)
+  sku.withdrawn = sku.withdrawn + taken
+  return taken
+end
+
 -- Marks a unit as sold. One that is not counted as sold here is counted when it turns up, unless it was before.
 local function mark_sold(sku_name, unit, is_counted)
   local was_marked = redis.call('SETBIT', sold_key(sku_name), unit, 1) == 1

@@ -64,10 +64,23 @@ pub enum Progress {
 pub struct ComparedProgress {
     /// The lineage of that history.
     pub lineage: String,
-    /// How far each SKU was.
-    pub skus: Vec<(Sku, Compared)>,
+    /// Each SKU.
+    pub skus: Vec<ComparedSku>,
     /// How far cancelled orders were.
     pub cancels: ComparedCancels,
+}
+
+/// How a SKU stands to the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ComparedSku {
+    /// Its name.
+    pub sku: Sku,
+    /// How far its orders were held against the ledger.
+    pub compared: Compared,
+    /// Units in its stock.
+    pub stock: u32,
+    /// Units of withdrawals that the ledger may not have yet; they are in the stock no more.
+    pub unrecorded: u32,
 }
 
 /// How far a SKU was held against the ledger since the last failover that this connection knows of.
@@ -148,8 +161,12 @@ impl Stock {
                 let cancels = ComparedCancels::read(&answer.fields.text()?, &lineage);
                 let mut skus = Vec::new();
                 while !answer.fields.is_empty() {
-                    let sku = answer.fields.sku()?;
-                    skus.push((sku, Compared::read(&answer.fields.text()?, &lineage)));
+                    skus.push(ComparedSku {
+                        sku: answer.fields.sku()?,
+                        compared: Compared::read(&answer.fields.text()?, &lineage),
+                        stock: answer.fields.number()?,
+                        unrecorded: answer.fields.number()?,
+                    });
                 }
                 Ok(Progress::Compared(ComparedProgress { lineage, skus, cancels }))
             }

@@ -34,6 +34,11 @@ for _, r in ipairs(read_orders(sku, 8)) do
       mark_sold(sku.name, unit, is_counted)
       if is_counted then sold[#sold + 1] = unit end
     end
+    -- More were sold than the ledger has in the stock: a withdrawal was lost until its units were sold. Orders stand.
+    while #sold > sku.quarantined do
+      move(sku, 'found_sold', 'outside', 'sold', r.id, {table.remove(sold)})
+      sku.withdrawn = math.max(sku.withdrawn - 1, 0)
+    end
     move(sku, 'sold', 'quarantined', 'sold', r.id, sold)
   end
   if not known then

@@ -1,4 +1,4 @@
--- Takes available units out of the stock, once per change: never-issued serials first, from the top.
+-- Takes available units out of the stock, once per change, see `take_out`.
 -- The withdrawal stays listed as unrecorded until the ledger has it.
 --
 -- ARGV[2] change id   ARGV[3] SKU   ARGV[4] quantity
@@ -20,15 +20,7 @@ if known then
 end
 
 if sale.epoch > tonumber(ARGV[5]) then return {'UNSEEDED', now} end
-local from_top = math.min(quantity, sku.top - sku.next + 1)
-sku.top = sku.top - from_top
-local withdrawn = from_top
-while withdrawn < quantity do
-  if not redis.call('LMOVE', sku.returned_key, sku.withdrawn_key, 'LEFT', 'RIGHT') then break end
-  withdrawn = withdrawn + 1
-end
-move(sku, 'withdrawn', 'available', 'outside', '', withdrawn)
-sku.withdrawn = sku.withdrawn + withdrawn
+local withdrawn = take_out(sku, quantity)
 redis.call('HSET', changes_key, ARGV[2], cmsgpack.pack({'withdraw', ARGV[3], quantity, withdrawn}))
 if withdrawn > 0 then redis.call('HSET', unrecorded_key, ARGV[2], ARGV[3] .. ' ' .. withdrawn) end
 local fault = store_sku(sku)
