@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use spillway::{LedgerFault, Running};
+use spillway::{LedgerFault, Running, Signal, signal};
 
 use crate::commands::spillway_on;
 use crate::crash::Caught;
-use crate::shop::{Shop, new_sale_id, open_sale, send, units};
-use crate::system::{command, redis, shared};
+use crate::shop::{Shop, new_sale_id, open_sale, open_sale_in, send, units};
+use crate::system::{command, eventually, private, redis, shared};
 
 /// What `audit --json` says of the only SKU, and the exit code.
 async fn audit(running: &Running, sale: &str) -> (Option<i32>, Value) {
@@ -172,6 +172,29 @@ async fn in_a_crowd_that_buys_nothing_is_told_that_is_only_under_way() {
     }
     assert_ne!(first, second, "the crowd bought meanwhile");
     assert_eq!(sound_totals(&shop).await, format!("{orders}/0/0/{}/0/0", 100_000 - orders));
+}
+
+#[tokio::test]
+async fn a_sale_that_is_being_built_again_is_refused_with_the_reason_until_it_is_there() {
+    let stack = private("audit-building");
+    let shop = open_sale_in(stack.running().unwrap(), units(3)).await;
+    let ann = shop.shopper("ann");
+    shop.confirm(&ann, &shop.hold(&ann, "wish").await).await;
+    // Who would go on with it stands still.
+    let sweep = shop.running.functions.iter().find(|part| part.name == "sweep").unwrap().pid;
+    signal(sweep, Signal::STOP);
+    let restored = send(shop.admin(Method::POST, &format!("/sales/{}/restore", shop.sale))).await;
+    let refused = spillway_on(&shop.running, &["audit", shop.sale.as_str()]);
+    signal(sweep, Signal::CONT);
+    assert_eq!(restored.status, 202, "{}", restored.text);
+    assert_eq!((refused.code, refused.out.as_str()), (Some(1), ""));
+    assert!(refused.err.contains("The sale is being rebuilt."), "{}", refused.err);
+    eventually("the sale", async || {
+        let report = send(shop.admin(Method::GET, &format!("/sales/{}/report", shop.sale))).await;
+        (report.status == 200).then_some(())
+    })
+    .await;
+    assert_eq!(sound_totals(&shop).await, "1/0/0/0/2/0");
 }
 
 #[tokio::test]
