@@ -62,13 +62,15 @@ fn each_protection_of_a_hold_is_needed() {
 }
 
 #[test]
-fn reconciliation_finds_what_a_failover_by_hand_made_redis_forget() {
+fn reconciliation_finds_what_a_failover_by_hand_made_redis_forget_and_is_needed_after_no_other() {
     let by_hand = |protections: &[Protection]| Purchase {
         promotion: Promotion::Any,
         ..Purchase::without(Bounds::one_unit(), protections)
     };
     let without = broken(by_hand(&[Protection::Reconciliation]));
     assert!(without.contains(Promise::NeverUndersold.name()), "{without:?}");
+    let not_by_hand = Purchase::without(Bounds::one_unit(), &[Protection::Reconciliation]);
+    assert_eq!(broken(not_by_hand), BTreeSet::new());
 }
 
 #[test]
