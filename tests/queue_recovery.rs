@@ -193,6 +193,8 @@ async fn lose(stock: &Stock, running: &Running, sale: &Sale, record: Option<&Que
     let queue = record.map(|record| &*record.bytes);
     let of_ledger = Seeding { epoch: 2, skus: &skus, applied: &[], queue, is_last: true };
     stock.seed(&sale.id, &of_ledger, soon()).await.unwrap();
+    let seeded = Sale { version: sale.version + 1, ..sale.clone() };
+    stock.change(&seeded, soon()).await.unwrap();
     let part = sale::Part {
         epoch: 2,
         quarantine_until: Timestamp::UNIX_EPOCH,
@@ -202,8 +204,6 @@ async fn lose(stock: &Stock, running: &Running, sale: &Sale, record: Option<&Que
         orders: &[],
     };
     stock.rebuild(&sale.id, &part, soon()).await.unwrap();
-    let seeded = Sale { version: sale.version + 1, ..sale.clone() };
-    stock.change(&seeded, soon()).await.unwrap();
     seeded
 }
 
