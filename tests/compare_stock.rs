@@ -202,7 +202,7 @@ async fn changes_of_stock_while_the_two_are_held_against_each_other_are_each_don
         let mut expected = 0_i64;
         for step in 0..8 {
             let (key, quantity) = (format!("{number}-{step}"), 1 + (number + step) % 5);
-            if (number + step) % 2 == 0 {
+            if (number + step).is_multiple_of(2) {
                 restock(&alone, &key, quantity).await;
                 expected += i64::from(quantity);
             } else if let WithdrawOutcome::Withdrawn { units, .. } = withdraw(&alone, &key, quantity).await {

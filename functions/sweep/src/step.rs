@@ -87,8 +87,9 @@ impl Sweep {
                 // However many there are: at least one that nobody has looked at.
                 tracing::info!(function = "sweep", unswept = 1, "step");
                 let deadline = Deadline::after(SLOW_DOWN_DEADLINE);
-                for room in self.rooms().clone() {
-                    self.slow_down(&room, deadline).await;
+                let rooms = self.rooms().clone();
+                for room in &rooms {
+                    self.slow_down(room, deadline).await;
                 }
                 return;
             }
@@ -155,7 +156,7 @@ impl Sweep {
 
     /// The journal is kept whatever else fails.
     async fn sweep(&self, record: &SaleRecord, deadline: Deadline) -> Result<Swept, PurchaseError> {
-        let swept = self.sweep_stock(record, deadline).await;
+        let swept = Box::pin(self.sweep_stock(record, deadline)).await;
         let kept = self.ledger.keep_journal(&self.stock, &record.sale.id, deadline).await;
         let swept = swept?;
         kept?;
@@ -250,7 +251,7 @@ impl Sweep {
         match self.stock.tick(sale, Load::TooMuch, deadline).await {
             Ok(_) => tracing::warn!(%sale, "shoppers are let in more slowly: the ledger does not answer"),
             Err(error) => {
-                tracing::warn!(%sale, error = %Causes(&error), "a waiting room cannot be slowed down")
+                tracing::warn!(%sale, error = %Causes(&error), "a waiting room cannot be slowed down");
             }
         }
     }

@@ -232,7 +232,7 @@ impl Rush {
             (["queue", "lobby"].map(|key| format!("{{{sale}}}:{key}")), AtomicU64::new(0));
         let visits = {
             let mut crowd = std::pin::pin!(send(market.clone(), plan.draw(), shoppers));
-            let measured = watch_bytes(running, &line_keys, &line_bytes);
+            let measured = Box::pin(watch_bytes(running, &line_keys, &line_bytes));
             let mut calls = std::pin::pin!(call(market.turnstile.as_ref(), measured));
             loop {
                 tokio::select! {
