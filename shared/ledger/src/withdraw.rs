@@ -27,6 +27,8 @@ impl Ledger {
         let epoch = record.sale.epoch;
         match self.recorded_withdrawal(sale, sku, quantity, change, deadline).await? {
             Some(RecordedWithdrawal::Units(units)) => {
+                // It may have been recorded since the sale was read.
+                let record = self.sale(sale, deadline).await?.unwrap_or(record);
                 let stock = record.sale.definition.sku(sku).map_or(0, |sku| sku.stock);
                 return Ok(WithdrawOutcome::Withdrawn { units, stock });
             }
