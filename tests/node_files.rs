@@ -4,6 +4,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
+use regex::Regex;
+
 use crate::node_host::{Host, fine};
 use crate::nodes::{Nodes, PASSWORD};
 use crate::settings::binary;
@@ -51,6 +53,21 @@ fn every_script_of_a_host_is_made_executable_by_boot() {
             assert!(!is_script || is_executable, "nobody may run {script}");
         }
     }
+}
+
+#[test]
+fn a_host_that_takes_all_the_time_that_boot_allows_is_still_waited_for() {
+    let numbers = |pattern: &str, text: &str| {
+        let found = Regex::new(pattern).unwrap();
+        found.captures_iter(text).map(|found| found[1].parse::<u64>().unwrap()).collect::<Vec<_>>()
+    };
+    let waits = numbers(r"(?m)^\s*within (\d+) ", &read("infra/nodes/boot"));
+    assert!(waits.len() > 1, "{waits:?}");
+    let patience = numbers(r"(?:Timeout|PauseTime): PT(\d+)M", &read("infra/redis-node.yaml"));
+    assert_eq!(patience.len(), 2, "at the first start, and at each other one");
+    // What boot installs before it waits takes its time, too.
+    let needed = waits.iter().sum::<u64>() / 60 + 5;
+    assert!(patience.iter().all(|minutes| *minutes >= needed), "{patience:?} and not {needed}");
 }
 
 #[test]
