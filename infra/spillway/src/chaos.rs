@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::ValueEnum;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::SliceRandom;
@@ -140,16 +140,23 @@ impl ChaosArguments {
             seed: self.seed.unwrap_or_else(rand::random),
         };
         say(&format!("seed {}", plan.seed));
-        let rounds = tokio::select! {
-            rounds = plan.run(&data, |round| say(&print::round(round))) => rounds?,
-            // What is mounted is unmounted.
-            _ = tokio::signal::ctrl_c() => bail!("ended before its time"),
+        let mut rounds = Vec::new();
+        let note = |round: Round| {
+            say(&print::round(&round));
+            rounds.push(round);
         };
+        let ended = tokio::select! {
+            ended = plan.run(&data, note) => ended,
+            // What is mounted is unmounted.
+            _ = tokio::signal::ctrl_c() => Err(anyhow!("ended before its time")),
+        };
+        // However it ended: what an hour has found is told.
         if self.json {
             write_json(&Report { seed: plan.seed, left_out: &left_out, rounds: &rounds })?;
-        } else {
+        } else if !rounds.is_empty() {
             write_line(print::report(&rounds, &left_out))?;
         }
+        ended?;
         let broken: usize = rounds.iter().map(|round| round.broken_promises.len()).sum();
         ensure!(broken == 0, "{broken} promises were broken; --seed {} draws the same again", plan.seed);
         if let Some(median) = print::silence(&rounds, Fault::KillMaster) {
@@ -179,11 +186,10 @@ impl ChaosArguments {
 }
 
 impl ChaosPlan {
-    /// Does it all, with data and logs in this folder, which is emptied first; tells each round when it is over.
-    pub async fn run(&self, data: &Path, told: impl Fn(&Round)) -> Result<Vec<Round>> {
+    /// Does it all, with data and logs in this folder, which is emptied first; gives each round when it is over.
+    pub async fn run(&self, data: &Path, mut give: impl FnMut(Round)) -> Result<()> {
         let mut random = Xoshiro256PlusPlus::seed_from_u64(self.seed);
         let end = Instant::now() + self.length;
-        let mut rounds = Vec::new();
         loop {
             let mut faults = self.faults.clone();
             faults.shuffle(&mut random);
@@ -191,15 +197,12 @@ impl ChaosPlan {
                 let system = System::start(data, &self.faults).await?;
                 for fault in faults {
                     let round = self.round(&system, *fault, &mut random).await;
-                    let round =
-                        round.with_context(|| format!("the round with {} came to no end", fault.name()))?;
-                    told(&round);
-                    rounds.push(round);
+                    give(round.with_context(|| format!("the round with {} came to no end", fault.name()))?);
                 }
                 system.stop().await?;
             }
             if Instant::now() > end {
-                return Ok(rounds);
+                return Ok(());
             }
         }
     }

@@ -55,7 +55,7 @@ pub(crate) struct Visit {
     pub(crate) order: Option<OrderId>,
     /// What the answers to this one shopper contradict each other in.
     pub(crate) contradictions: Vec<String>,
-    /// Acknowledged holds that were refused at their confirm.
+    /// Acknowledged holds that were refused at their confirm, or of which their repeat knew nothing.
     pub(crate) lost_holds: Vec<String>,
     /// The number of the ticket, behind the lobby.
     pub(crate) number: Option<u64>,
@@ -147,7 +147,7 @@ impl Market {
             visit.refusal = Some(slug.clone());
         }
         if let Some(again) = &again {
-            visit.compare("reserve", &reply, again, |hold: &Hold| hold.id.to_string());
+            visit.compare_holds(&reply, again);
         }
         let replies = [Some(&reply), again.as_ref(), greedy.as_ref()].into_iter().flatten();
         visit.holds.extend(replies.filter_map(Reply::content).cloned());
@@ -160,7 +160,7 @@ impl Market {
             async { if arrival.repeats { Some(self.confirm(&shopper, &hold, since).await) } else { None } };
         let (reply, again) = tokio::join!(self.confirm(&shopper, &hold, since), again);
         if let Some(again) = &again {
-            visit.compare("confirm", &reply, again, |order: &OrderAnswer| order.id.to_string());
+            visit.compare_orders(&reply, again);
         }
         for reply in [Some(&reply), again.as_ref()].into_iter().flatten() {
             match reply {
@@ -274,16 +274,60 @@ async fn attempt<T: DeserializeOwned>(
 }
 
 impl Visit {
-    /// Two answers to the same request, sent twice at once, must not contradict each other.
-    fn compare<T>(&mut self, step: &str, one: &Reply<T>, other: &Reply<T>, id: impl Fn(&T) -> String) {
+    /// Two answers to a reserve that was sent twice at once. A hold that both have made was lost between them: one id is
+    /// one record.
+    fn compare_holds(&mut self, one: &Reply<Hold>, other: &Reply<Hold>) {
+        self.compare("reserve", one, other, |hold| hold.id.to_string());
         if one.is_new() && other.is_new() {
-            self.contradictions.push(format!("one {step}, sent twice at once, was done twice"));
+            let holds = one.content().into_iter();
+            let made =
+                holds.map(|hold| format!("the acknowledged hold {} was made again by its repeat", hold.id));
+            self.lost_holds.extend(made);
         }
+    }
+
+    /// Two answers to a confirm that was sent twice at once. No order is ever lost, so only one of them can make it.
+    fn compare_orders(&mut self, one: &Reply<OrderAnswer>, other: &Reply<OrderAnswer>) {
+        self.compare("confirm", one, other, |order| order.id.to_string());
+        if one.is_new() && other.is_new() {
+            self.contradictions.push("one confirm, sent twice at once, was done twice".to_owned());
+        }
+    }
+
+    /// Two answers to the same request must not contradict each other.
+    fn compare<T>(&mut self, step: &str, one: &Reply<T>, other: &Reply<T>, id: impl Fn(&T) -> String) {
         if let (Some(one), Some(other)) = (one.content(), other.content())
             && id(one) != id(other)
         {
             let (one, other) = (id(one), id(other));
             self.contradictions.push(format!("one {step}, sent twice at once, gave {one} and {other}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hold_that_a_repeat_makes_again_was_lost_and_two_ids_contradict_each_other() {
+        let reply = |is_new: bool, number: u8| {
+            let id = ReservationId::from_bytes([number; 16]);
+            Reply::Success { is_new, content: Hold { id, units: vec![1], receipt: None } }
+        };
+        for (one, other, lost, contradictions) in [
+            (reply(true, 1), reply(false, 1), 0, 0),
+            (reply(true, 1), Reply::Refused("sold-out".to_owned()), 0, 0),
+            (reply(true, 1), reply(true, 1), 1, 0),
+            (reply(true, 1), reply(false, 2), 0, 1),
+        ] {
+            let mut visit = Visit::default();
+            visit.compare_holds(&one, &other);
+            assert_eq!(
+                (visit.lost_holds.len(), visit.contradictions.len()),
+                (lost, contradictions),
+                "{other:?}"
+            );
         }
     }
 }
