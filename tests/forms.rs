@@ -2,91 +2,14 @@
 
 use regex::Regex;
 use reqwest::Method;
-use reqwest::header::HeaderMap;
-use sale::{Definition, WaitingRoom};
-use serde_json::json;
+use sale::Definition;
 use spillway::{ExtraFunction, LedgerFault};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::crash::Caught;
-use crate::shop::{Shop, open_sale, send, units};
-use crate::system::eventually;
-
-/// A browser that runs no script: it keeps cookies, sends its origin, and follows nowhere by itself.
-struct Browser<'a> {
-    shop: &'a Shop,
-    cookies: Vec<(String, String)>,
-}
-
-/// What it was answered.
-struct Seen {
-    status: u16,
-    headers: HeaderMap,
-    html: String,
-}
-
-impl Seen {
-    fn place(&self) -> &str {
-        self.headers.get("location").map_or("", |place| place.to_str().unwrap())
-    }
-}
-
-impl<'a> Browser<'a> {
-    const fn new(shop: &'a Shop) -> Self {
-        Self { shop, cookies: Vec::new() }
-    }
-
-    async fn ask(&mut self, method: Method, path: &str, form: Option<&str>) -> Seen {
-        let mut request = self.shop.request(method, path).header("accept", "text/html,*/*;q=0.8");
-        let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        if !cookies.is_empty() {
-            request = request.header("cookie", cookies.join("; "));
-        }
-        if let Some(form) = form {
-            request = request.header("origin", &self.shop.running.url).body(form.to_owned());
-            request = request.header("content-type", "application/x-www-form-urlencoded");
-        }
-        let answer = request.send().await.unwrap();
-        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        for set in headers.get_all("set-cookie") {
-            let (name, value) = set.to_str().unwrap().split(';').next().unwrap().split_once('=').unwrap();
-            self.cookies.retain(|(known, _)| known != name);
-            self.cookies.push((name.to_owned(), value.to_owned()));
-        }
-        Seen { status, headers, html: answer.text().await.unwrap() }
-    }
-
-    /// Sends a form, again where it is asked to, as browsers do with 307.
-    async fn submit(&mut self, path: &str, form: &str) -> Seen {
-        let mut seen = self.ask(Method::POST, path, Some(form)).await;
-        for _ in 0..2 {
-            if seen.status == 307 {
-                let place = seen.place().to_owned();
-                seen = self.ask(Method::POST, &place, Some(form)).await;
-            }
-        }
-        seen
-    }
-
-    async fn open(&mut self, path: &str) -> Seen {
-        let seen = self.ask(Method::GET, path, None).await;
-        assert_eq!(seen.headers["content-type"], "text/html; charset=utf-8", "{}", seen.html);
-        seen
-    }
-
-    async fn reserve(&mut self, form: &str) -> Seen {
-        let path = self.shop.path("/reservations");
-        self.submit(&path, form).await
-    }
-}
-
-/// Where the form of a page goes whose address ends like this.
-fn action(html: &str, end: &str) -> String {
-    let action = Regex::new(r#"action="([^"]+)""#).unwrap();
-    let mut actions = action.captures_iter(html).map(|found| found[1].to_owned());
-    actions.find(|action| action.ends_with(end)).unwrap_or_else(|| panic!("no form for {end}: {html}"))
-}
+use crate::plain_browser::{Browser, action};
+use crate::shop::{open_sale, send, units};
 
 #[tokio::test]
 async fn a_shopper_without_javascript_buys_by_forms_alone() {
@@ -287,79 +210,6 @@ async fn a_session_leads_a_form_back_to_this_site_only() {
         let seen = browser.ask(Method::POST, &format!("/sessions?next={next}"), Some("")).await;
         assert_eq!((seen.status, seen.place()), (200, ""), "{next}");
     }
-}
-
-#[tokio::test]
-async fn without_javascript_a_shopper_takes_a_ticket_and_is_told_the_place() {
-    // Nobody is served in the first minute.
-    let room = WaitingRoom { lobby_opens_at: None, rate_per_minute: 1, turn_seconds: 60 };
-    let shop = open_sale(Definition { waiting_room: Some(room), ..units(5) }).await;
-    let mut first = Browser::new(&shop);
-    let mut second = Browser::new(&shop);
-    let without = first.reserve("language=en&sku=unit").await;
-    assert_eq!(without.status, 403);
-    let tickets = action(&without.html, "/tickets");
-    for browser in [&mut first, &mut second] {
-        let plain = browser.open(&shop.path("/plain/en")).await;
-        assert_eq!(action(&plain.html, "/tickets"), tickets);
-        let joined = browser.submit(&tickets, "language=en").await;
-        assert!(joined.status == 201 && joined.html.contains("You are in line"), "{}", joined.html);
-    }
-    // Sent again it is the same ticket, and tells the place.
-    for (browser, place) in [(&mut second, 2), (&mut first, 1)] {
-        let told = browser.submit(&tickets, "language=en").await;
-        assert_eq!(told.status, 200);
-        let own = told.html.contains(&format!("Your place is {place}"));
-        assert!(own || place == 1 && told.html.contains("It is your turn"), "{}", told.html);
-    }
-    let told = second.reserve("language=en&sku=unit").await;
-    assert_eq!(told.status, 403);
-    assert!(told.html.contains("Your place is 2"), "{}", told.html);
-    // Another ticket is a later place, which a page that is loaded again does not ask for again.
-    let another = second.submit(&tickets, "language=en&another=yes").await;
-    assert_eq!((another.status, another.place()), (303, shop.path("/plain/en").as_str()), "{}", another.html);
-    let told = second.submit(&tickets, "language=en").await;
-    assert!(told.html.contains("Your place is 3"), "{}", told.html);
-    let told = second.reserve("language=en&sku=unit").await;
-    // The same form again is one button away.
-    assert_eq!(action(&told.html, "/reservations"), shop.path("/reservations"));
-}
-
-#[tokio::test]
-async fn while_a_ticket_can_be_taken_the_page_does_not_load_itself_again() {
-    let room = WaitingRoom { lobby_opens_at: None, rate_per_minute: 1_000_000, turn_seconds: 600 };
-    let shop = open_sale(Definition { waiting_room: Some(room), limit_per_shopper: 1, ..units(1) }).await;
-    let mut first = Browser::new(&shop);
-    let plain = first.open(&shop.path("/plain/en")).await;
-    first.submit(&action(&plain.html, "/tickets"), "language=en").await;
-    let held = eventually("the turn", async || {
-        let held = first.reserve("language=en&sku=unit").await;
-        (held.status == 303).then(|| held.place().to_owned())
-    })
-    .await;
-    // The gateway keeps the page for a moment.
-    let reserved = eventually("that all is reserved", async || {
-        let plain = Browser::new(&shop).open(&shop.path("/plain/en")).await;
-        plain.html.contains("<button class=\"primary\" disabled>").then_some(plain)
-    })
-    .await;
-    action(&reserved.html, "/tickets");
-    assert!(!reserved.html.contains("http-equiv"), "{}", reserved.html);
-    // Where no more are given, the page waits for what may return.
-    assert_eq!(shop.change_queue(&json!({ "door_closed": true })).await.status, 200);
-    eventually("that it waits", async || {
-        let plain = Browser::new(&shop).open(&shop.path("/plain/en")).await;
-        plain.html.contains("http-equiv=\"refresh\" content=\"10\"").then_some(())
-    })
-    .await;
-    // Where nothing can return, a ticket would be good for nothing.
-    assert_eq!(shop.change_queue(&json!({ "door_closed": false })).await.status, 200);
-    let gives_tickets =
-        async || Browser::new(&shop).open(&shop.path("/plain/en")).await.html.contains("/tickets\"");
-    eventually("that tickets are given", async || gives_tickets().await.then_some(())).await;
-    let order = action(&first.open(&held).await.html, "/order");
-    assert_eq!(first.submit(&order, "language=en").await.status, 303);
-    eventually("that no more are given", async || (!gives_tickets().await).then_some(())).await;
 }
 
 #[tokio::test]

@@ -97,12 +97,19 @@ async fn an_address_that_asks_too_often_is_told_so_and_one_that_asks_now_and_the
     let lowered = |text: String| text.replace("rate=200r/s", "rate=1r/m").replace("burst=400", "burst=5");
     let gateway = Gateway::start("gateway-limits", lowered).await;
     let http = gateway.running.http_client().unwrap();
-    let ask = async || send(http.get(format!("{}/assets/sale.css", gateway.running.url))).await;
+    let asset = format!("{}/assets/sale.css", gateway.running.url);
+    let ask = async || send(http.get(&asset)).await;
     let refused =
         eventually("a refusal", async || Some(ask().await).filter(|answer| answer.status != 200)).await;
     assert_eq!(refused.told(), "429 quota-exceeded");
     assert_eq!(refused.header("content-type"), "application/problem+json");
     assert_eq!((refused.header("retry-after"), &refused.body["retry_after_seconds"]), ("1", &1.into()));
+    assert_eq!(refused.header("refresh"), "");
+    for (request, refresh) in [(http.get(&asset), "10"), (http.post(&asset), "")] {
+        let refused = request.header("accept", "text/html,*/*;q=0.8").send().await.unwrap();
+        let told = refused.headers().get("refresh").map_or("", |refresh| refresh.to_str().unwrap());
+        assert_eq!((refused.status().as_u16(), told), (429, refresh), "for a browser that opens an address");
+    }
     let usual = Gateway::start("gateway-usual", |text| text).await;
     let http = usual.running.http_client().unwrap();
     for _ in 0..50 {

@@ -266,6 +266,9 @@ async fn queue_requests(seen: &mut Seen) {
     let joined = seen.send(shop.join(&ann)).await;
     let renewed = shop.join(&ann).json(&json!({ "ticket": joined.field("ticket") }));
     assert_eq!(seen.send(renewed).await.status, 200);
+    let cookie = joined.header("set-cookie").split(';').next().unwrap();
+    let own = shop.request(Method::GET, &shop.path("/tickets")).bearer_auth(&ann.token);
+    assert_eq!(seen.send(own.header("cookie", cookie)).await.status, 200);
     assert_eq!(seen.send(shop.wish(&ann, "wish", 1)).await.told(), "403 ticket-missing");
     seen.send(shop.request(Method::GET, &shop.path("/status"))).await;
     let first = shop.assigned().await;

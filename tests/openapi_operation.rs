@@ -64,6 +64,35 @@ pub(crate) const ANY: &[&str] = &[
     "overloaded",
 ];
 
+pub(crate) const fn json(status: u16, description: &'static str, schema: &'static str) -> Success {
+    Success { status, description, content: Content::Json(schema), headers: &[] }
+}
+
+pub(crate) const fn with_headers(success: Success, headers: &'static [&'static str]) -> Success {
+    Success { headers, ..success }
+}
+
+pub(crate) const fn text(description: &'static str, types: &'static [&'static str]) -> Success {
+    Success { status: 200, description, content: Content::Text(types), headers: &[] }
+}
+
+/// What operations that read have in common.
+pub(crate) const GET: Operation = Operation {
+    method: "get",
+    path: "",
+    id: "",
+    summary: "",
+    audience: Audience::Everybody,
+    has_key: false,
+    query: None,
+    body: None,
+    is_body_optional: false,
+    successes: &[],
+    problems: &[],
+};
+
+pub(crate) const POST: Operation = Operation { method: "post", ..GET };
+
 impl Operation {
     /// Slugs of all that it can be told.
     pub(crate) fn slugs(&self) -> impl Iterator<Item = &'static str> {

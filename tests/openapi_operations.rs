@@ -1,10 +1,9 @@
 //! The operations of `openapi.json`: who may ask, what is sent, and every answer. The bodies are named here and
 //! come from the types; that this table is true, `openapi_answers.rs` checks on real answers.
 
-use crate::openapi_operation::{Audience, Content, Operation, Success};
+use crate::openapi_operation::{Audience, Content, GET, Operation, POST, Success, json, text, with_headers};
 use crate::openapi_operations_door::DOOR_OPERATIONS;
 
-const NO_MORE: &[&[&str]] = &[];
 pub(crate) const SHOPPER: &[&str] = &["unauthenticated", "identity-unavailable"];
 const SHOPPER_CHANGES: &[&str] = &["unauthenticated", "identity-unavailable", "origin-refused"];
 const MERCHANT: &[&str] = &["unauthenticated"];
@@ -26,34 +25,6 @@ const UNCHANGED: Success = Success {
     content: Content::Nothing,
     headers: CACHED,
 };
-
-pub(crate) const fn json(status: u16, description: &'static str, schema: &'static str) -> Success {
-    Success { status, description, content: Content::Json(schema), headers: &[] }
-}
-
-pub(crate) const fn with_headers(success: Success, headers: &'static [&'static str]) -> Success {
-    Success { headers, ..success }
-}
-
-const fn text(description: &'static str, types: &'static [&'static str]) -> Success {
-    Success { status: 200, description, content: Content::Text(types), headers: &[] }
-}
-
-pub(crate) const GET: Operation = Operation {
-    method: "get",
-    path: "",
-    id: "",
-    summary: "",
-    audience: Audience::Everybody,
-    has_key: false,
-    query: None,
-    body: None,
-    is_body_optional: false,
-    successes: &[],
-    problems: NO_MORE,
-};
-
-pub(crate) const POST: Operation = Operation { method: "post", ..GET };
 
 const RELEASE: Operation = Operation {
     audience: Audience::Shopper,
@@ -176,6 +147,15 @@ pub(crate) const SHOP_OPERATIONS: &[Operation] = &[
             STOCK,
         ],
         ..POST
+    },
+    Operation {
+        path: "/sales/{sale}/tickets",
+        id: "findTicket",
+        summary: "One's own ticket, of the cookie, and whose turn it is",
+        audience: Audience::Shopper,
+        successes: &[with_headers(json(200, "The ticket, renewed.", "Ticket"), &["Set-Cookie"])],
+        problems: &[SHOPPER, SALE, &["ticket-missing", "no-waiting-room", "sale-ended"], STOCK],
+        ..GET
     },
     Operation {
         path: "/sales/{sale}/reservations",

@@ -1,7 +1,7 @@
 //! The operations of the door of the AWS Virtual Waiting Room, as `openapi_operations.rs` has all others.
 
-use crate::openapi_operation::{Audience, Operation};
-use crate::openapi_operations::{BODY, GET, POST, SALE, SHOPPER, STOCK, json, with_headers};
+use crate::openapi_operation::{Audience, GET, Operation, POST, json, with_headers};
+use crate::openapi_operations::{BODY, SALE, SHOPPER, STOCK};
 
 /// Where the door is closed.
 const DOOR: &[&str] = &["route-not-found"];

@@ -252,6 +252,7 @@ test('without JavaScript the page loads itself again while it waits, and not und
   await page.click('button:text("Take a ticket")');
   await page.waitForSelector('h1:text("Waiting room")');
   await picture(page, 'plain-line');
+  assert.deepEqual(await faultNames(page), ['meta-refresh']);
   await page.click('text=Look again');
   await page.waitForSelector('text=/Your place is 1|It is your turn/');
 });

@@ -9,9 +9,10 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use edge::{Problem, Within};
+use forms::Choice;
 use jiff::Timestamp;
-use languages::{FormTexts, LANGUAGES, Language, PageTexts, Price};
-use sale::{Definition, RoomState, RoomView, SaleId, SaleState, Sku, SkuDefinition, View};
+use languages::{FormTexts, LANGUAGES, Language, PageTexts};
+use sale::{Definition, RoomState, RoomView, SaleId, SaleState, View};
 
 use crate::App;
 use crate::assets::{ICON, STYLE};
@@ -27,7 +28,7 @@ const REFRESH_SECONDS: i64 = 10;
 struct Plain<'a> {
     sale: &'a SaleId,
     definition: &'a Definition,
-    view: &'a View,
+    choice: Choice<'a>,
     language: &'static Language,
     texts: &'static PageTexts,
     form: &'static FormTexts,
@@ -35,6 +36,8 @@ struct Plain<'a> {
     /// When reserving begins, while that is to come.
     opens_at: Option<Timestamp>,
     gives_tickets: bool,
+    /// Whether somebody may have a ticket already.
+    has_line: bool,
     /// When the page loads itself again, if it does.
     refresh_seconds: Option<i64>,
     style: String,
@@ -57,13 +60,14 @@ pub(crate) async fn show(
     let plain = Plain {
         sale: &sale,
         definition,
-        view: &view,
+        choice: Choice::of(sale.as_str(), &view, language).ok_or_else(Problem::sale_not_found)?,
         language,
         texts: &language.texts.page,
         form: &language.texts.form,
         state: state_text(&view, state, language),
         opens_at,
         gives_tickets,
+        has_line: room.is_some_and(|room| !matches!(room.state, RoomState::NotOpen | RoomState::Ended)),
         refresh_seconds: refresh_seconds(&view, gives_tickets),
         style: STYLE.path(),
         icon: ICON.path(),
@@ -120,17 +124,5 @@ fn refresh_seconds(view: &View, gives_tickets: bool) -> Option<i64> {
         Some(to_opening.map_or(REFRESH_SECONDS, |seconds| seconds.min(REFRESH_SECONDS)))
     } else {
         to_opening
-    }
-}
-
-impl Plain<'_> {
-    fn price(&self, sku: &SkuDefinition) -> Price<'_> {
-        Price { minor: sku.price_minor, currency: &self.definition.currency }
-    }
-
-    /// Whether a form for this SKU may come to something. Whose turn it is, is said in answer to it.
-    fn is_available(&self, sku: &Sku) -> bool {
-        let has_units = |view: &sale::SkuView| view.sku == *sku && view.available > 0;
-        self.view.state == SaleState::Open && self.view.skus.iter().any(has_units)
     }
 }

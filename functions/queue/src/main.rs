@@ -1,4 +1,4 @@
-//! `POST /sales/{sale}/tickets`: a place in the waiting room, and whose turn it is.
+//! `POST /sales/{sale}/tickets`: a place in the waiting room, and whose turn it is; `GET`, the ticket that one has.
 //!
 //! Safe to repeat: whoever brings a ticket keeps its place; whoever brings none gets the same lot in the lobby, and
 //! afterwards a later place. Beside it stands the door of the AWS Virtual Waiting Room, where it is wanted.
@@ -17,9 +17,12 @@ use axum::routing::{get, post};
 use edge::{
     AccessKeys, Json, Problem, RateLimitHeaders, SalePath, Shoppers, Tickets, Within, invalid_fields,
 };
-use forms::with_forms;
+use forms::{with_forms, with_sale};
 use jiff::Timestamp;
-use sale::{Deadline, JoinAnswer, JoinOutcome, RateLimit, SaleId, Shopper, Stock, Ticket, Turn, TurnOutcome};
+use sale::{
+    Deadline, JoinAnswer, JoinOutcome, RateLimit, SaleId, SaleState, Shopper, Stock, Ticket, Turn,
+    TurnOutcome,
+};
 
 use crate::virtual_waiting_room as vwr;
 
@@ -47,7 +50,7 @@ async fn main() -> ExitCode {
             access_keys: access_keys?,
             url: url?,
         };
-        let tickets = with_forms(Router::new().route("/sales/{sale}/tickets", post(join)));
+        let tickets = with_forms(Router::new().route("/sales/{sale}/tickets", post(join).get(find)));
         let has_door = app.access_keys.public().next().is_some();
         let door = Router::new()
             .route("/assign_queue_num", post(vwr::assign))
@@ -79,17 +82,42 @@ async fn join(
     let known =
         if another { None } else { app.tickets.find(ticket.as_deref(), &headers, &sale, &shopper.id)? };
     if let Some(ticket) = known {
-        return match app.stock.turn(&ticket, deadline).await? {
-            TurnOutcome::Turn(turn) => app.answer(StatusCode::OK, &ticket, Some(turn)),
-            TurnOutcome::NoRoom => Err(Problem::no_waiting_room()),
-            TurnOutcome::SaleNotFound => Err(Problem::sale_not_found()),
-        };
+        return app.renew(&ticket, deadline).await;
     }
     let (limits, ticket) = app.take_ticket(&sale, &shopper, deadline).await?;
     limits.attach(ticket.and_then(|ticket| app.answer(StatusCode::CREATED, &ticket, None)))
 }
 
+/// Changes nothing but that the ticket is renewed.
+async fn find(
+    State(app): State<Arc<App>>,
+    SalePath(sale): SalePath,
+    headers: HeaderMap,
+    Within(deadline): Within,
+) -> Result<Response, Problem> {
+    let shopper = app.shoppers.identify(&Method::GET, &headers, deadline).await?;
+    let view = app.stock.view(&sale, deadline).await?.ok_or_else(Problem::sale_not_found)?;
+    if view.waiting_room.is_none() {
+        return Err(Problem::no_waiting_room());
+    }
+    if view.state == SaleState::Ended {
+        return Err(Problem::sale_ended());
+    }
+    let ticket = app.tickets.find(None, &headers, &sale, &shopper.id)?;
+    let ticket = ticket.ok_or_else(|| Problem::ticket_missing(&sale))?;
+    Ok(with_sale(app.renew(&ticket, deadline).await?, view))
+}
+
 impl App {
+    /// This ticket once more, and whose turn it is.
+    async fn renew(&self, ticket: &Ticket, deadline: Deadline) -> Result<Response, Problem> {
+        match self.stock.turn(ticket, deadline).await? {
+            TurnOutcome::Turn(turn) => self.answer(StatusCode::OK, ticket, Some(turn)),
+            TurnOutcome::NoRoom => Err(Problem::no_waiting_room()),
+            TurnOutcome::SaleNotFound => Err(Problem::sale_not_found()),
+        }
+    }
+
     /// A new ticket, or why there is none; with what is left of the shopper's quota.
     async fn take_ticket(
         &self,

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{CACHE_CONTROL, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::header::{ACCEPT, CACHE_CONTROL, REFERRER_POLICY, REFRESH, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use data_encoding::BASE32_DNSSEC;
@@ -19,6 +19,10 @@ use crate::deadline::{BACKSTOP, deadline_of};
 use crate::problem::ProblemNote;
 
 const HEADER_BYTES_MAX: usize = 8 * 1024;
+
+/// After how many seconds a browser asks again.
+const REFRESH_SECONDS: &str = "10";
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What the gate needs to know.
@@ -32,6 +36,7 @@ pub(crate) async fn pass(State(gate): State<Arc<Gate>>, mut request: Request, ne
     let began = Instant::now();
     let id = request_id(request.headers());
     let method = request.method().clone();
+    let is_read_by_a_person = method == Method::GET && prefers_pages(request.headers());
     let route = Route::default();
     request.extensions_mut().insert(route.clone());
     let path = request.uri().path().chars().take(200).collect::<String>();
@@ -49,6 +54,9 @@ pub(crate) async fn pass(State(gate): State<Arc<Gate>>, mut request: Request, ne
         }
         Err(problem) => problem.into_response(),
     };
+    if is_read_by_a_person && is_for_the_moment(&response) {
+        response.headers_mut().insert(REFRESH, HeaderValue::from_static(REFRESH_SECONDS));
+    }
     add_headers(response.headers_mut(), &id);
     let note = response.extensions_mut().remove::<ProblemNote>();
     let (slug, cause) = note.map_or((None, None), |note| (Some(note.slug), note.cause));
@@ -98,6 +106,17 @@ fn new_request_id() -> String {
     // Without randomness the id is merely not unique, which no rule depends on.
     let _ = getrandom::fill(&mut random);
     BASE32_DNSSEC.encode(&random)
+}
+
+/// A browser that opens an address names pages first.
+fn prefers_pages(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(ACCEPT).and_then(|accepted| accepted.to_str().ok());
+    accepted.is_some_and(|accepted| accepted.starts_with("text/html"))
+}
+
+/// Not every such answer is a page that loads itself again, which somebody who waits in line depends on.
+fn is_for_the_moment(response: &Response) -> bool {
+    [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&response.status())
 }
 
 fn add_headers(headers: &mut HeaderMap, id: &str) {

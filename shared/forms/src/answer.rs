@@ -1,5 +1,7 @@
 //! What the API answered, and the page that a person reads instead of it.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::body::Body;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY};
@@ -10,10 +12,11 @@ use axum::response::{IntoResponse, Response};
 use edge::Problem;
 use http_body_util::{BodyExt, Limited};
 use languages::{FormTexts, Language, PageTexts, Price};
-use sale::Sku;
+use sale::{Sku, View};
 use serde_json::Value;
 
 use crate::fields::Fields;
+use crate::line::{Line, place};
 
 /// Far more than any answer of these routes has.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -58,16 +61,14 @@ enum Content<'a> {
         id: &'a str,
         units: Units<'a>,
     },
-    /// Where the shopper stands in line.
-    Line {
-        text: String,
-        is_over: bool,
-    },
+    Line(Line<'a>),
     Problem {
         text: String,
         again: Option<Again<'a>>,
         own: Option<Own<'a>>,
         can_take_ticket: bool,
+        /// Whether the page of the ticket says when the turn comes.
+        is_in_line: bool,
         /// Whether it is seen to by itself, so that the same address has another answer soon.
         is_passing: bool,
     },
@@ -91,7 +92,14 @@ impl Content<'_> {
     /// What has become of a reservation or an order, as the problem of who still asks for it.
     fn over(language: &'static Language, slug: &str) -> Self {
         let text = language.texts.problem(slug).to_owned();
-        Self::Problem { text, again: None, own: None, can_take_ticket: false, is_passing: false }
+        Self::Problem {
+            text,
+            again: None,
+            own: None,
+            can_take_ticket: false,
+            is_in_line: false,
+            is_passing: false,
+        }
     }
 }
 
@@ -132,8 +140,7 @@ impl Answer {
             _ if !self.status.is_success() => None,
             Some("order") => Some(format!("/orders/{id}?language={language}")),
             Some("reservations") => Some(format!("/sales/{sale}/reservations/{id}?language={language}")),
-            // The answer says the place; sent again, another ticket would be yet another one.
-            Some("tickets") if !fields.wants_another => None,
+            Some("tickets") => Some(format!("/sales/{sale}/tickets?language={language}")),
             _ => Some(format!("/sales/{sale}/plain/{language}")),
         }
     }
@@ -190,8 +197,8 @@ impl Answer {
         if !self.status.is_success() {
             return self.problem(language, again);
         }
-        if !self.text("ticket").is_empty() {
-            return self.line(language);
+        if let Some(view) = self.head.extensions.get::<Arc<View>>() {
+            return Content::Line(Line::of(&self.body, self.text("sale"), view, language));
         }
         let id = self.text("id");
         match self.text("state") {
@@ -216,31 +223,17 @@ impl Answer {
         Units { quantity: number("quantity"), sku: self.text("sku"), price }
     }
 
-    /// What a ticket says. A new one was not asked yet for its place.
-    fn line<'a>(&self, language: &'static Language) -> Content<'a> {
-        let turn = &self.body["turn"];
-        let state = match turn["state"].as_str() {
-            Some("lobby") => "lobby",
-            Some("served") => "turn",
-            Some("passed" | "used") => "turn_over",
-            None if self.body["number"].is_null() => "lobby",
-            _ => "waiting",
-        };
-        let text = language.texts.state(state).unwrap_or_default().to_owned();
-        Content::Line { text: place_text(language, turn).unwrap_or(text), is_over: state == "turn_over" }
-    }
-
     fn problem<'a>(&'a self, language: &'static Language, again: Option<Again<'a>>) -> Content<'a> {
         let slug = self.slug();
-        let text =
-            place_text(language, &self.body).unwrap_or_else(|| language.texts.problem(slug).to_owned());
+        let text = place(language, &self.body).unwrap_or_else(|| language.texts.problem(slug).to_owned());
         let is_passing = again.is_none() && self.status == StatusCode::SERVICE_UNAVAILABLE;
         let can_take_ticket = ["ticket-missing", "ticket-expired"].contains(&slug);
+        let is_in_line = slug == "not-your-turn";
         let page = &language.texts.page;
         let own = [("reservation", &page.reservation), ("order", &page.order)].into_iter();
         let mut own = own.map(|(member, name)| Own { name, path: self.text(member) });
         let own = own.find(|own| !own.path.is_empty());
-        Content::Problem { text, again, own, can_take_ticket, is_passing }
+        Content::Problem { text, again, own, can_take_ticket, is_in_line, is_passing }
     }
 
     /// The answer's own headers with another status and body.
@@ -258,7 +251,7 @@ impl Page<'_> {
             Content::Hold { .. } => &self.texts.reservation,
             Content::Confirming { .. } => &self.form.confirming,
             Content::Order { .. } => &self.texts.order,
-            Content::Line { .. } => &self.texts.waiting_room,
+            Content::Line(_) => &self.texts.waiting_room,
             Content::Problem { .. } => &self.form.refused,
         }
     }
@@ -269,14 +262,8 @@ impl Page<'_> {
             Content::Confirming { .. } | Content::Problem { is_passing: true, .. } => Some(REFRESH_SECONDS),
             // Its end is shown when it comes, and nothing before takes the focus from its buttons.
             Content::Hold { seconds_left, .. } => Some(seconds_left.saturating_add(1)),
-            Content::Order { .. } | Content::Line { .. } | Content::Problem { .. } => None,
+            Content::Line(line) => line.refresh_seconds,
+            Content::Order { .. } | Content::Problem { .. } => None,
         }
     }
-}
-
-/// The place in line, where an answer tells it.
-fn place_text(language: &'static Language, told: &Value) -> Option<String> {
-    let (place, ahead) = told["place"].as_u64().zip(told["ahead"].as_u64())?;
-    let form = &language.texts.form.place;
-    Some(form.replace("{place}", &place.to_string()).replace("{ahead}", &ahead.to_string()))
 }

@@ -4,15 +4,18 @@
 //! Invariants:
 //! - Nothing is decided here. Whatever a form does goes through the same handler as the JSON request, with the same
 //!   identity, origin, limits and problems.
-//! - A page that answers a form is one that can be loaded again: a form that did something is answered with 303, except
-//!   the one for a ticket where another one is not asked for: it gives the same place however often it is sent.
+//! - A page that answers a form is one that can be loaded again: a form that did something is answered with 303.
 //! - Whoever sends a form twice gets one hold. Its key is made of what is wished and of how many holds of the same
 //!   wish have ended; the reservation's id is that of shopper, sale and key.
 
 mod answer;
+mod choice;
 mod fields;
+mod line;
 mod reserve;
 mod session;
+
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -22,6 +25,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
+use sale::View;
+
+pub use crate::choice::Choice;
 
 use crate::answer::Answer;
 use crate::fields::Fields;
@@ -42,6 +48,13 @@ pub fn with_problem_pages<S: Clone + Send + Sync + 'static>(routes: Router<S>) -
 /// The route of `POST /sessions`, for scripts as before and for forms that need a session first.
 pub fn with_way_back<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
     routes.layer(from_fn(session::pass))
+}
+
+/// This answer, and for the page that a person reads instead of it how the sale stands: what can be chosen.
+#[must_use]
+pub fn with_sale(mut answer: Response, view: View) -> Response {
+    answer.extensions_mut().insert(Arc::new(view));
+    answer
 }
 
 async fn pass(request: Request, next: Next) -> Response {

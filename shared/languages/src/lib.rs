@@ -90,7 +90,9 @@ pub struct FormTexts {
     pub refresh: String,
     pub seconds_left: String,
     pub confirming: String,
+    pub lobby: String,
     pub place: String,
+    pub turn: String,
     pub refused: String,
     pub again: String,
     pub look: String,
@@ -235,11 +237,14 @@ mod tests {
     #[test]
     fn every_language_says_all_that_english_says_with_the_same_values() {
         let texts = |language: &Language| {
+            let path = format!("{}/texts/{}.json", env!("CARGO_MANIFEST_DIR"), language.tag);
+            let file = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
             let mut found = BTreeMap::new();
-            placeholders(&language.texts.script, "", &mut found);
+            placeholders(&file, "", &mut found);
             found
         };
         let english = texts(&LANGUAGES[0]);
+        assert!(english["/form/place"] == ["ahead", "place"] && english.contains_key("/script/state/turn"));
         for language in &LANGUAGES {
             assert_eq!(texts(language), english, "{}", language.tag);
         }
