@@ -70,6 +70,7 @@ test('two shoppers pass through lobby, draw and turns in the order of their plac
     await leave(outsider);
     const [first, second] = places[0] < places[1] ? pages : [...pages].reverse();
     await inState(first, 'turn');
+    assert.ok(await first.isHidden('#line'), 'there is nothing more to say of the line');
     assert.equal(await second.getAttribute('main', 'data-state'), 'waiting');
     assert.match(await text(second, 'line-text'), /Your place is 2/);
     assert.ok(await reserveButton(second).isDisabled());

@@ -66,7 +66,8 @@ function renderLine(state) {
   element('line').hidden = !isShown;
   if (!isShown) return;
   const ahead = line.place === null || isTurnOver() ? null : placesAhead(status);
-  show(element('line-text'), lineText(room, ahead));
+  const text = lineText(room, ahead);
+  show(element('line-text'), text);
   const left = status.skus.reduce((sum, sku) => sum + sku.available, 0);
   show(
     element('line-odds'),
@@ -76,6 +77,8 @@ function renderLine(state) {
   progress.hidden = state !== 'waiting';
   Object.assign(progress, { max: line.place ?? 1, value: (line.place ?? 1) - (ahead ?? 0) });
   element('join').hidden = line.ticket !== null && !isTurnOver();
+  // In one's turn the state says it all.
+  element('line').hidden = text === '' && element('join').hidden;
   element('join').disabled = isBusy || room.door_closed || ['not_open', 'ended'].includes(room.state);
 }
 
