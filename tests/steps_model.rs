@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use sale::ReservationState as State;
 
+/// What a step is answered whose key has been used for something else.
+pub(crate) const KEY_REUSED: &str = "key reused";
+
 /// Units that one shopper may have.
 pub(crate) const LIMIT: u32 = 4;
 
@@ -51,7 +54,7 @@ pub(crate) struct Model {
     pub(crate) held: u32,
     pub(crate) sold: u32,
     pub(crate) withdrawn: u32,
-    is_paused: bool,
+    pub(crate) is_paused: bool,
     /// The reservations that were made, in the order in which they were.
     pub(crate) wishes: Vec<Wish>,
     /// Changes of stock by key: whether a restock, how many were asked for, how many it was.
@@ -87,7 +90,7 @@ impl Model {
         let is_same = |wish: &&Wish| wish.shopper == shopper && wish.key == key;
         if let Some(known) = self.wishes.iter().find(is_same) {
             let is_repeat = known.quantity == quantity;
-            return if is_repeat { format!("{:?}", known.state) } else { "key reused".to_owned() };
+            return if is_repeat { format!("{:?}", known.state) } else { KEY_REUSED.to_owned() };
         }
         if self.is_paused {
             return "paused".to_owned();
@@ -168,7 +171,7 @@ impl Model {
 
     fn restock(&mut self, key: u8, quantity: u32) -> String {
         match self.changes.get(&(true, key)) {
-            Some((asked, _)) if *asked != quantity => return "key reused".to_owned(),
+            Some((asked, _)) if *asked != quantity => return KEY_REUSED.to_owned(),
             Some(_) => {}
             None => {
                 self.available += quantity;
@@ -181,7 +184,7 @@ impl Model {
 
     fn withdraw(&mut self, key: u8, quantity: u32) -> String {
         let done = match self.changes.get(&(false, key)) {
-            Some((asked, _)) if *asked != quantity => return "key reused".to_owned(),
+            Some((asked, _)) if *asked != quantity => return KEY_REUSED.to_owned(),
             Some((_, done)) => *done,
             None => {
                 let done = quantity.min(self.available);
