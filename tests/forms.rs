@@ -235,5 +235,11 @@ async fn a_person_is_told_by_a_page_what_a_script_is_told_by_a_problem() {
         connection.read_to_string(&mut answer).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("\r\nretry-after: "), "{answer}");
         assert!(answer.contains("<meta http-equiv=\"refresh\" content=\"10\">"), "{answer}");
+        let asks_again = answer.to_lowercase().contains("\r\nrefresh: 10\r\n");
+        assert_eq!(
+            asks_again,
+            !accepted.is_empty(),
+            "a browser is told what is not of the page alone: {answer}"
+        );
     }
 }

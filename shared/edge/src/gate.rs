@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{ACCEPT, CACHE_CONTROL, REFERRER_POLICY, REFRESH, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::header::{CACHE_CONTROL, REFERRER_POLICY, REFRESH, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use data_encoding::BASE32_DNSSEC;
@@ -15,6 +15,7 @@ use futures_util::FutureExt;
 use tokio::sync::Semaphore;
 
 use crate::Problem;
+use crate::browser::{is_for_the_moment, prefers_pages};
 use crate::deadline::{BACKSTOP, deadline_of};
 use crate::problem::ProblemNote;
 
@@ -54,7 +55,8 @@ pub(crate) async fn pass(State(gate): State<Arc<Gate>>, mut request: Request, ne
         }
         Err(problem) => problem.into_response(),
     };
-    if is_read_by_a_person && is_for_the_moment(&response) {
+    // Not every such answer is a page that loads itself again, which somebody who waits in line depends on.
+    if is_read_by_a_person && is_for_the_moment(response.status()) {
         response.headers_mut().insert(REFRESH, HeaderValue::from_static(REFRESH_SECONDS));
     }
     add_headers(response.headers_mut(), &id);
@@ -106,17 +108,6 @@ fn new_request_id() -> String {
     // Without randomness the id is merely not unique, which no rule depends on.
     let _ = getrandom::fill(&mut random);
     BASE32_DNSSEC.encode(&random)
-}
-
-/// A browser that opens an address names pages first.
-fn prefers_pages(headers: &HeaderMap) -> bool {
-    let accepted = headers.get(ACCEPT).and_then(|accepted| accepted.to_str().ok());
-    accepted.is_some_and(|accepted| accepted.starts_with("text/html"))
-}
-
-/// Not every such answer is a page that loads itself again, which somebody who waits in line depends on.
-fn is_for_the_moment(response: &Response) -> bool {
-    [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&response.status())
 }
 
 fn add_headers(headers: &mut HeaderMap, id: &str) {

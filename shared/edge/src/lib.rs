@@ -10,6 +10,7 @@
 mod access_token;
 mod app;
 mod bearer;
+mod browser;
 mod cluster;
 mod cookie;
 mod deadline;
@@ -46,6 +47,7 @@ mod watchdog;
 pub use access_token::{Access, AccessKeys};
 pub use api::FieldFault;
 pub use bearer::is_subject;
+pub use browser::{is_for_the_moment, prefers_pages};
 pub use cluster::Cluster;
 pub use deadline::{BACKSTOP, REQUEST_DEADLINE, REQUEST_DEADLINE_MAX, Within};
 pub use events::serve_events;

@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::http::response::Parts as Head;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use edge::Problem;
+use edge::{Problem, is_for_the_moment};
 use http_body_util::{BodyExt, Limited};
 use languages::{FormTexts, Language, PageTexts, Price};
 use sale::{Sku, View};
@@ -190,7 +190,7 @@ impl Answer {
     fn is_for_the_moment(&self) -> bool {
         self.slug() == "confirm-in-progress"
             || self.slug() == "not-your-turn"
-            || [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&self.status)
+            || is_for_the_moment(self.status)
     }
 
     fn content<'a>(&'a self, language: &'static Language, again: Option<Again<'a>>) -> Content<'a> {

@@ -25,6 +25,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
+use edge::prefers_pages;
 use sale::View;
 
 pub use crate::choice::Choice;
@@ -135,10 +136,4 @@ fn is_json(headers: &HeaderMap) -> bool {
 fn content_type(headers: &HeaderMap) -> &str {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     kind.split(';').next().unwrap_or_default().trim()
-}
-
-/// A browser that opens an address names pages first; a script asks for anything, or for JSON.
-fn prefers_pages(headers: &HeaderMap) -> bool {
-    let accepted = headers.get(ACCEPT).and_then(|accepted| accepted.to_str().ok()).unwrap_or_default();
-    accepted.split([',', ';']).next().unwrap_or_default().trim().eq_ignore_ascii_case("text/html")
 }
