@@ -296,3 +296,20 @@ async fn where_shoppers_cannot_be_served_as_fast_fewer_are_let_in_and_then_more_
         None
     );
 }
+
+/// Where nobody asks for so long, five seconds are counted and no more: here everybody who comes asks.
+#[tokio::test]
+async fn whoever_comes_moves_the_line_on_for_those_before() {
+    let stock = stock(&shared());
+    let sale = open_in_redis(&stock, patient_room(50, 60)).await;
+    let mut tickets = Vec::new();
+    for number in 0..24 {
+        tickets.push(ticket(&stock, &sale, number).await);
+        if number >= 10 {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
+    // Seven seconds, a place in each.
+    let sixth = turn(&stock, &tickets[5]).await;
+    assert!(matches!(sixth, Turn::Served { place: 6, .. }), "{sixth:?}");
+}

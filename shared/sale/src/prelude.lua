@@ -7,7 +7,7 @@
 --
 -- Keys of a sale, all behind the tag:
 --   (none)             hash    window, limit, hold length, epoch, clock, lineage, definition; rate, turn_ms, lobby_at, joined,
---                              serving_paused, door_closed, serve_to, seed: the waiting room, where there is one;
+--                              serving_paused, door_closed, serve_to, seed, moved_at: the waiting room, where there is one;
 --                              journal_part, journal_kept: the last part of the journal that the ledger has; journal_resumed: the
 --                              last entry of a part that was found lost; forgotten: in which history all else of a fenced
 --                              sale was forgotten, and how far;

@@ -43,12 +43,18 @@ local function fewest_lost(epoch)
   return epoch > FIRST_EPOCH and 1 or 0
 end
 
--- The waiting room, or false where the sale has none.
-local function load_room()
+-- What the merchant says of the waiting room, and how many tickets were given behind the lobby as far as Redis counts them;
+-- false where the sale has none.
+local function load_terms()
   if not sale.rate then return false end
-  local v = redis.call('HMGET', sale_key, 'turn_ms', 'lobby_at', 'serving_paused', 'door_closed', 'serve_to', 'joined')
+  local v = redis.call('HMGET', sale_key, 'turn_ms', 'lobby_at', 'serving_paused', 'door_closed', 'serve_to', 'joined',
+    'moved_at')
   room = {rate = sale.rate, turn_ms = tonumber(v[1]), lobby_at = tonumber(v[2]), is_paused = v[3] == '1',
-    is_closed = v[4] == '1', serve_to = tonumber(v[5])}
+    is_closed = v[4] == '1', serve_to = tonumber(v[5]), joined = tonumber(v[6]), moved_at = tonumber(v[7])}
+  return true
+end
+
+local function load_queue()
   local stored = redis.call('GET', queue_key)
   queue = stored and unpack_queue(stored) or {at = now, time = 0, served = 0, joined = 0, lobby = NOT_DRAWN, seen = 0,
     used = 0, passed = 0, pace = 1, marks = {{0, 0, 0, room.turn_ms}}, epochs = {}, epoch = sale.epoch,
@@ -56,7 +62,13 @@ local function load_room()
   -- A record of an earlier version has none of these.
   queue.bypassed, queue.waits, queue.lost = queue.bypassed or 0, queue.waits or {}, queue.lost or 0
   -- After a takeover the record alone knows of tickets.
-  queue.joined = tonumber(v[6]) or queue.joined
+  queue.joined = room.joined or queue.joined
+end
+
+-- The waiting room, or false where the sale has none.
+local function load_room()
+  if not load_terms() then return false end
+  load_queue()
   return true
 end
 
@@ -78,7 +90,11 @@ local function restored(stored, epoch)
 end
 
 local function store_queue()
-  if is_changed then redis.call('SET', queue_key, stored_queue()) end
+  if is_changed then
+    redis.call('SET', queue_key, stored_queue())
+    -- Also where `join.lua` sees it without the record.
+    redis.call('HSET', sale_key, 'moved_at', queue.at)
+  end
   if is_drawn_now then redis.call('DEL', lobby_key) end
 end
 
