@@ -123,10 +123,10 @@ impl Market {
         permit: OwnedSemaphorePermit,
     ) -> Visit {
         let mut visit = Visit::default();
-        let mut permit = Some(permit);
-        let (mut due, mut ticket) = (due, None);
+        let (mut due, mut ticket, mut permit) = (due, None, Some(permit));
         if let Some(turnstile) = &self.turnstile {
-            let Reply::Success { content: place, .. } = self.join(&shopper, due).await else {
+            // Up to a million wait at once: in a box, what a request needs takes no room meanwhile.
+            let Reply::Success { content: place, .. } = Box::pin(self.join(&shopper, due)).await else {
                 return visit;
             };
             permit = None;
@@ -138,7 +138,21 @@ impl Market {
             }
             (due, ticket) = (Instant::now(), Some(place.ticket));
         }
-        let reserve = |key| self.reserve(&shopper, key, ticket.as_deref(), due);
+        Box::pin(self.buy(&mut visit, &shopper, arrival, ticket.as_deref(), due, permit)).await;
+        visit
+    }
+
+    /// Reserves, thinks and confirms; the permit is held until the outcome of the first request is known.
+    async fn buy(
+        &self,
+        visit: &mut Visit,
+        shopper: &Shopper,
+        arrival: Arrival,
+        ticket: Option<&str>,
+        due: Instant,
+        permit: Option<OwnedSemaphorePermit>,
+    ) {
+        let reserve = |key| self.reserve(shopper, key, ticket, due);
         let again = async { if arrival.repeats { Some(reserve(1).await) } else { None } };
         let greedy = async { if arrival.is_greedy { Some(reserve(2).await) } else { None } };
         let (reply, again, greedy) = tokio::join!(reserve(1), again, greedy);
@@ -152,13 +166,13 @@ impl Market {
         let replies = [Some(&reply), again.as_ref(), greedy.as_ref()].into_iter().flatten();
         visit.holds.extend(replies.filter_map(Reply::content).cloned());
         visit.holds.dedup_by_key(|hold| hold.id);
-        let Some(hold) = visit.holds.first().filter(|_| arrival.confirms).cloned() else { return visit };
+        let Some(hold) = visit.holds.first().filter(|_| arrival.confirms).cloned() else { return };
         tokio::time::sleep(arrival.think).await;
 
         let since = Instant::now();
         let again =
-            async { if arrival.repeats { Some(self.confirm(&shopper, &hold, since).await) } else { None } };
-        let (reply, again) = tokio::join!(self.confirm(&shopper, &hold, since), again);
+            async { if arrival.repeats { Some(self.confirm(shopper, &hold, since).await) } else { None } };
+        let (reply, again) = tokio::join!(self.confirm(shopper, &hold, since), again);
         if let Some(again) = &again {
             visit.compare_orders(&reply, again);
         }
@@ -174,7 +188,6 @@ impl Market {
                 Reply::Unknown => {}
             }
         }
-        visit
     }
 
     async fn join(&self, shopper: &Shopper, since: Instant) -> Reply<Place> {
