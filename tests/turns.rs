@@ -124,12 +124,11 @@ async fn what_the_status_says_of_the_serving_number_is_what_it_becomes() {
             Some(view(&stock, &sale).await).filter(|(then, _)| *then > at + SignedDuration::from_millis(150))
         })
         .await;
-        // Nobody moves the queue on but those who look; 50 places a second, and a step of 100 ms.
+        // Nobody moves the queue on but those who look; 50 places a second, told in thousandths.
         let (told, found) =
             (WaitingRoomStatus::from(room.clone()), WaitingRoomStatus::from(later.clone()).serving);
         let expected = told.serving_after(then.duration_since(at));
-        let step = told.rate_per_minute / 600.0 + 0.001;
-        assert!((found - expected).abs() <= step, "{found} instead of {expected} of {room:?}");
+        assert!((found - expected).abs() < 0.0021, "{found} instead of {expected} of {room:?}");
         (at, room) = (then, later);
     }
 }
@@ -312,4 +311,24 @@ async fn whoever_comes_moves_the_line_on_for_those_before() {
     // Seven seconds, a place in each.
     let sixth = turn(&stock, &tickets[5]).await;
     assert!(matches!(sixth, Turn::Served { place: 6, .. }), "{sixth:?}");
+}
+
+#[tokio::test]
+async fn whoever_comes_at_the_instant_that_the_status_tells_is_served() {
+    let stock = stock(&shared());
+    let sale = open_in_redis(&stock, patient_room(50, 3_000)).await;
+    let mut tickets = Vec::new();
+    for number in 1..=20 {
+        tickets.push(ticket(&stock, &sale, number).await);
+    }
+    let (at, room) = view(&stock, &sale).await;
+    for (ticket, number) in tickets.iter().zip(1..) {
+        // 50 places a second, by a clock of whole milliseconds.
+        let due_ms =
+            at.as_millisecond() + i64::from(number) * 20 - room.served_thousandths.cast_signed() / 50 + 2;
+        let early_ms = due_ms - Timestamp::now().as_millisecond();
+        tokio::time::sleep(Duration::from_millis(early_ms.try_into().unwrap_or(0))).await;
+        let outcome = reserve(&stock, ticket, number).await;
+        assert!(matches!(outcome, ReserveOutcome::Held(_)), "{number}: {outcome:?}");
+    }
 }

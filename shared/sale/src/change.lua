@@ -20,6 +20,7 @@ if sale.version >= tonumber(ARGV[2]) then return {'CURRENT', now} end
 -- What was served until now was served by the rules until now.
 if load_room() then
   advance()
+  is_changed = true
   store_queue()
 end
 

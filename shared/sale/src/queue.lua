@@ -182,12 +182,11 @@ local function places_per_ms()
   return room.rate * queue.pace / 60000
 end
 
--- Moves the queue on to this instant.
+-- Moves the queue on to this instant. That is written ten times a second at most, or with whatever else has changed.
 local function advance()
   if queue.lobby == NOT_DRAWN and has_opened() then draw() end
   local at, is_promoted = queue.at, queue.lineage ~= lineage
-  if now - at < STEP_MS then return end
-  queue.at, queue.lineage, is_changed = now, lineage, true
+  queue.at, queue.lineage, is_changed = now, lineage, is_changed or now - at >= STEP_MS
   queue.served = math.max(queue.served, math.min(room.serve_to, last_place()))
   if sale_state() ~= 'open' or room.is_paused then return end
   local free = free_units()

@@ -19,7 +19,7 @@
 --   LIMIT_REACHED   limit, and the latest reservation that counts
 --   SOLD_OUT        1 while units may return, else 0
 --   UNSEEDED        a takeover keeps the units back that would be next
--- Cost: O(log holds) per unit.
+-- Cost: O(log holds) per unit, and with a waiting room per SKU.
 local id, shopper, kind, wanted = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local quantity, quota, window_ms = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 
