@@ -77,18 +77,21 @@ impl Evidence<'_> {
             .collect()
     }
 
-    /// Who came in their turn and went without, while somebody behind them got a unit. Lots are not looked at: where two have
-    /// the same place, somebody in their turn may find nothing.
+    /// Who came in their turn and went without, while somebody behind them got a unit. Lots are not looked at: two may have the
+    /// same place, and one of them find nothing. The size of the lobby is an estimate: where there are more lots than places,
+    /// as many with a number may find nothing, too.
     fn overtaken(&self) -> Vec<String> {
-        let with_place = |visit: &&Visit| visit.place.is_some();
-        let holders = self.visits.iter().filter(with_place).filter(|visit| !visit.holds.is_empty());
-        let last = holders.filter_map(|visit| visit.place).max();
-        let numbered = self.visits.iter().filter(|visit| visit.number.is_some());
-        let without = numbered.filter(|visit| visit.place < last);
-        let without = without.filter_map(|visit| visit.place.zip(visit.refusal.as_deref()));
-        // A greedy shopper's second wish may have come before the first.
-        let without = without.filter(|(_, refusal)| ["sold-out", "ticket-expired"].contains(refusal));
-        without
+        let called = || self.visits.iter().filter_map(|visit| Some((visit, visit.place?)));
+        let last = called().filter(|(visit, _)| !visit.holds.is_empty()).map(|(_, place)| place).max();
+        let lots = called().filter(|(visit, _)| visit.number.is_none()).count();
+        let lobby = called().find_map(|(visit, place)| place.checked_sub(visit.number?)).unwrap_or(0);
+        let more_than_places = lots.saturating_sub(usize::try_from(lobby).unwrap_or(usize::MAX));
+        called()
+            .filter(|(visit, place)| visit.number.is_some() && Some(*place) < last)
+            .filter_map(|(visit, place)| Some((place, visit.refusal.as_deref()?)))
+            // A greedy shopper's second wish may have come before the first.
+            .filter(|(_, refusal)| ["sold-out", "ticket-expired"].contains(refusal))
+            .skip(more_than_places)
             .map(|(place, refusal)| format!("place {place} went without ({refusal}), and one behind did not"))
             .collect()
     }
@@ -248,6 +251,21 @@ mod tests {
         ] {
             let text = broken(&visits, &orders, &report(1));
             assert!(text.starts_with(fault) && text.is_empty() == fault.is_empty(), "{fault}: {text}");
+        }
+    }
+
+    #[test]
+    fn where_more_have_drawn_a_lot_than_the_lobby_has_places_as_many_with_a_number_may_find_nothing() {
+        let at = |place, visit| Visit { place: Some(place), ..visit };
+        let numbered = |number, visit| Visit { number: Some(number), ..at(2 + number, visit) };
+        let gone = || Visit { refusal: Some("sold-out".to_owned()), ..Visit::default() };
+        let orders = [order(1, &[1]), order(2, &[2]), order(3, &[3]), order(4, &[4])];
+        for (third_lot, overtaken) in [(Some(1), ""), (None, "place 3 went without")] {
+            let mut visits = vec![at(1, visit(1, &[1])), at(2, visit(2, &[2])), numbered(1, gone())];
+            visits.push(numbered(2, visit(4, &[4])));
+            visits.push(Visit { place: third_lot, ..visit(3, &[3]) });
+            let text = broken(&visits, &orders, &report(4));
+            assert!(text.starts_with(overtaken) && text.is_empty() == overtaken.is_empty(), "{text}");
         }
     }
 }
