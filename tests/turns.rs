@@ -332,3 +332,21 @@ async fn whoever_comes_at_the_instant_that_the_status_tells_is_served() {
         assert!(matches!(outcome, ReserveOutcome::Held(_)), "{number}: {outcome:?}");
     }
 }
+
+#[tokio::test]
+async fn of_turns_that_were_all_used_none_is_counted_as_passed() {
+    let stock = stock(&shared());
+    let sale = open_in_redis(&stock, room(60, 2_700)).await;
+    let mut tickets = Vec::new();
+    for number in 1..=50 {
+        tickets.push(ticket(&stock, &sale, number).await);
+    }
+    for (ticket, number) in tickets.iter().zip(1..) {
+        hold(&stock, ticket, number).await;
+    }
+    // Turns last a second.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    stock.tick(&sale.id, Load::Normal, soon()).await.unwrap();
+    let (_, room) = view(&stock, &sale).await;
+    assert_eq!((room.turns_used, room.turns_passed), (50, 0));
+}

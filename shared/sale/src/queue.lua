@@ -166,7 +166,7 @@ local function mark_time()
   local is_due = queue.time - last[1] >= room.turn_ms / MARKS_PER_TURN
   if not is_due and last[4] == room.turn_ms then return end
   if #marks < MARKS_MAX then
-    marks[#marks + 1] = {queue.time, queue.served, 0, room.turn_ms}
+    marks[#marks + 1] = {queue.time, math.floor(queue.served), 0, room.turn_ms}
   else
     last[4] = math.max(last[4], room.turn_ms)
   end
