@@ -47,7 +47,7 @@ struct Waiting {
     seen: Option<Seen>,
     /// The hash of the seed that was told first.
     announced: Option<Commitment>,
-    /// Since when no more are let in, as far as the status tells; it may have stopped answering.
+    /// Since when somebody waits and nobody is let in, as far as the status tells; it may have stopped answering.
     still_since: Instant,
     /// How far the server's clock is ahead of this one, by the freshest answer: one from a cache is late.
     clock_ahead: Option<SignedDuration>,
@@ -91,7 +91,7 @@ impl Turnstile {
     /// The place of this ticket, when its turn has come; `None` when nothing is left, or nobody has been let in for long.
     pub(crate) async fn wait(&self, ticket: Ticketed) -> Option<u64> {
         let (called, call) = oneshot::channel();
-        self.with(|waiting| waiting.before_draw.push((ticket, called)));
+        self.with(|waiting| waiting.come(ticket, called));
         call.await.ok().flatten()
     }
 
@@ -126,20 +126,7 @@ impl Turnstile {
         self.with(|waiting| waiting.polls += 1);
         let Ok(answer) = answer else { return };
         let Ok(status) = answer.json::<Status>().await else { return };
-        let Some(room) = status.waiting_room else { return };
-        let is_gone = status.skus.iter().all(|sku| sku.sold_out && !sku.may_return);
-        self.with(|waiting| {
-            let server_time = status.server_time;
-            let ahead = server_time.duration_since(Timestamp::now());
-            waiting.clock_ahead = Some(waiting.clock_ahead.map_or(ahead, |known| known.max(ahead)));
-            let before = waiting.seen.as_ref();
-            let is_growing = before.is_none_or(|seen| seen.room.serving_limit < room.serving_limit);
-            if is_growing || room.seed.is_none() {
-                waiting.still_since = Instant::now();
-            }
-            waiting.announced.get_or_insert(room.seed_hash);
-            waiting.seen = Some(Seen { room, server_time, is_gone });
-        });
+        self.with(|waiting| waiting.see(status));
     }
 
     fn call(&self) {
@@ -181,6 +168,28 @@ impl Turnstile {
 }
 
 impl Waiting {
+    fn come(&mut self, ticket: Ticketed, called: Called) {
+        if self.before_draw.is_empty() && self.by_place.is_empty() {
+            self.still_since = Instant::now();
+        }
+        self.before_draw.push((ticket, called));
+    }
+
+    fn see(&mut self, status: Status) {
+        let server_time = status.server_time;
+        let Some(room) = status.waiting_room else { return };
+        let is_gone = status.skus.iter().all(|sku| sku.sold_out && !sku.may_return);
+        let ahead = server_time.duration_since(Timestamp::now());
+        self.clock_ahead = Some(self.clock_ahead.map_or(ahead, |known| known.max(ahead)));
+        // Its limit stands still where every turn is used.
+        let is_growing = self.seen.as_ref().is_none_or(|seen| seen.room.serving < room.serving);
+        if is_growing || room.seed.is_none() {
+            self.still_since = Instant::now();
+        }
+        self.announced.get_or_insert(room.seed_hash);
+        self.seen = Some(Seen { room, server_time, is_gone });
+    }
+
     fn is_over(&self) -> bool {
         self.seen.as_ref().is_some_and(|seen| seen.is_gone) || self.still_since.elapsed() > PATIENCE
     }
@@ -198,10 +207,28 @@ mod tests {
     use super::*;
     use crate::running::{http_client, trusting};
 
+    fn turnstile() -> Turnstile {
+        let http = http_client(trusting(rustls::RootCertStore::empty()).unwrap()).unwrap();
+        Turnstile::new(http, "http://127.0.0.1:1", SaleId::parse("s").unwrap())
+    }
+
+    fn status(serving: f64, serving_limit: f64) -> Status {
+        let seed = sale::Seed::from_bytes([1; 32]);
+        let status = serde_json::json!({
+            "server_time": Timestamp::now(),
+            "waiting_room": {
+                "state": "serving", "lobby_opens_at": null, "door_closed": false, "lobby": 0,
+                "seed_hash": seed.commitment(), "seed": seed, "last_place": 1_000, "serving": serving,
+                "serving_limit": serving_limit, "rate_per_minute": 60.0, "turn_seconds": 10.0,
+            },
+            "skus": [{"sold_out": false, "may_return": false}],
+        });
+        serde_json::from_value(status).unwrap()
+    }
+
     #[tokio::test]
     async fn a_crowd_leaves_a_shop_that_has_stopped_answering() {
-        let http = http_client(trusting(rustls::RootCertStore::empty()).unwrap()).unwrap();
-        let turnstile = Turnstile::new(http, "http://127.0.0.1:1", SaleId::parse("s").unwrap());
+        let turnstile = turnstile();
         let calls = async {
             turnstile.look().await;
             turnstile.call();
@@ -213,5 +240,36 @@ mod tests {
         let both = async { tokio::join!(turnstile.wait(Ticketed::Number(1)), calls) };
         let (called, ()) = tokio::time::timeout(10 * POLL, both).await.unwrap();
         assert_eq!(called, None);
+    }
+
+    #[test]
+    fn a_crowd_stays_while_others_are_let_in_and_leaves_when_nobody_is() {
+        for (next, is_over) in [
+            // Every turn is used: no more than before can be open, and one after the other is.
+            (status(11.0, 50.0), false),
+            (status(10.0, 50.0), true),
+            // Whoever comes behind is nobody who is let in.
+            (status(10.0, 60.0), true),
+        ] {
+            turnstile().with(|waiting| {
+                waiting.come(Ticketed::Number(100), oneshot::channel().0);
+                waiting.see(status(10.0, 50.0));
+                waiting.still_since -= PATIENCE + POLL;
+                waiting.see(next);
+                assert_eq!(waiting.is_over(), is_over);
+            });
+        }
+    }
+
+    #[test]
+    fn whoever_comes_after_a_time_in_which_nobody_waited_does_not_leave_at_once() {
+        turnstile().with(|waiting| {
+            waiting.still_since -= PATIENCE + POLL;
+            waiting.come(Ticketed::Number(100), oneshot::channel().0);
+            assert!(!waiting.is_over());
+            waiting.still_since -= PATIENCE + POLL;
+            waiting.come(Ticketed::Number(101), oneshot::channel().0);
+            assert!(waiting.is_over(), "another one who comes makes those who wait no more patient");
+        });
     }
 }
