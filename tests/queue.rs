@@ -46,6 +46,15 @@ pub(crate) async fn ticket(stock: &Stock, sale: &Sale, number: u8) -> Ticket {
     }
 }
 
+/// The tickets of shoppers 1 to `count`, who come in this order.
+pub(crate) async fn tickets(stock: &Stock, sale: &Sale, count: u8) -> Vec<Ticket> {
+    let mut tickets = Vec::new();
+    for number in 1..=count {
+        tickets.push(ticket(stock, sale, number).await);
+    }
+    tickets
+}
+
 pub(crate) async fn reserve(stock: &Stock, ticket: &Ticket, number: u8) -> ReserveOutcome {
     let request = ReserveRequest { ticket: Some(ticket.clone()), ..wish(&ticket.sale, number, 1) };
     stock.reserve(&request, soon()).await.unwrap().outcome
@@ -77,10 +86,7 @@ pub(crate) async fn hold(stock: &Stock, ticket: &Ticket, number: u8) -> sale::Re
 async fn tickets_are_numbered_as_they_come_and_served_in_that_order() {
     let stock = stock(&shared());
     let sale = open_in_redis(&stock, patient_room(50, 600)).await;
-    let mut tickets = Vec::new();
-    for number in 1..=5 {
-        tickets.push(ticket(&stock, &sale, number).await);
-    }
+    let tickets = tickets(&stock, &sale, 5).await;
     let numbers: Vec<_> = tickets.iter().map(|ticket| ticket.number.unwrap()).collect();
     assert_eq!(numbers, [1, 2, 3, 4, 5]);
     // The last one asks first, round after round: once somebody is served, so is everybody before.

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use sale::{Definition, JoinOutcome, Load, ReserveOutcome, RoomState, Turn};
 
 use crate::expiry::open_in_redis;
-use crate::queue::{hold, join, patient_room, reserve, room, shopper, ticket, turn, view};
+use crate::queue::{hold, join, patient_room, reserve, room, shopper, ticket, tickets, turn, view};
 use crate::shop::units;
 use crate::system::{eventually, shared, soon, stock};
 
@@ -16,10 +16,7 @@ use crate::system::{eventually, shared, soon, stock};
 async fn no_more_turns_are_open_than_units_are_there_and_a_unit_that_returns_goes_to_the_next() {
     let stock = stock(&shared());
     let sale = open_in_redis(&stock, patient_room(2, 1_000_000)).await;
-    let mut tickets = Vec::new();
-    for number in 1..=4 {
-        tickets.push(ticket(&stock, &sale, number).await);
-    }
+    let tickets = tickets(&stock, &sale, 4).await;
     let first = hold(&stock, &tickets[0], 1).await;
     eventually("the second turn", async || {
         matches!(turn(&stock, &tickets[1]).await, Turn::Served { .. }).then_some(())
@@ -137,10 +134,7 @@ async fn what_the_status_says_of_the_serving_number_is_what_it_becomes() {
 async fn the_merchant_serves_up_to_a_place_at_once_pauses_and_closes_the_door() {
     let stock = stock(&shared());
     let mut sale = open_in_redis(&stock, patient_room(50, 1)).await;
-    let mut tickets = Vec::new();
-    for number in 1..=5 {
-        tickets.push(ticket(&stock, &sale, number).await);
-    }
+    let tickets = tickets(&stock, &sale, 5).await;
     sale.room.serve_to = 3;
     sale.version += 1;
     stock.change(&sale, soon()).await.unwrap();
@@ -317,10 +311,7 @@ async fn whoever_comes_moves_the_line_on_for_those_before() {
 async fn whoever_comes_at_the_instant_that_the_status_tells_is_served() {
     let stock = stock(&shared());
     let sale = open_in_redis(&stock, patient_room(50, 3_000)).await;
-    let mut tickets = Vec::new();
-    for number in 1..=20 {
-        tickets.push(ticket(&stock, &sale, number).await);
-    }
+    let tickets = tickets(&stock, &sale, 20).await;
     let (at, room) = view(&stock, &sale).await;
     for (ticket, number) in tickets.iter().zip(1..) {
         // 50 places a second, by a clock of whole milliseconds.
@@ -337,10 +328,7 @@ async fn whoever_comes_at_the_instant_that_the_status_tells_is_served() {
 async fn of_turns_that_were_all_used_none_is_counted_as_passed() {
     let stock = stock(&shared());
     let sale = open_in_redis(&stock, room(60, 2_700)).await;
-    let mut tickets = Vec::new();
-    for number in 1..=50 {
-        tickets.push(ticket(&stock, &sale, number).await);
-    }
+    let tickets = tickets(&stock, &sale, 50).await;
     for (ticket, number) in tickets.iter().zip(1..) {
         hold(&stock, ticket, number).await;
     }
